@@ -1,0 +1,177 @@
+"""Fashion-MNIST as tensors: read, check, split, and hand out in batches.
+
+Importing torchvision for this would cost each kernel two seconds and more; the format needs a dozen lines.
+"""
+
+import gzip
+import hashlib
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+FOLDER = Path(__file__).resolve().parent.parent / "data"
+CLASSES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+
+# Mean and standard deviation of the training pictures' pixels, black = 0 and white = 1.
+MEAN, STD = 0.2860, 0.3530
+
+# SHA-256 of the content, unpacked: the same pictures may be packed by gzip in many ways.
+CONTENT = {
+    "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte.gz": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+
+
+class DataFileError(RuntimeError):
+    """A data file is missing, cut short or altered; the message says which and how to bring it back."""
+
+
+class Pictures(NamedTuple):
+    """Pictures and what they show: images (N, 1, 28, 28) uint8, labels (N,) int64 into ``CLASSES``."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def read_idx(path: Path | str) -> Tensor:
+    """Read one gzipped IDX file of bytes and, where its name is in ``CONTENT``, compare its content.
+
+    The format: two zero bytes, the type (8: unsigned byte), the number of axes, each axis' length as a
+    big-endian 32-bit number, then the numbers, last axis fastest.
+
+    Args:
+        path: the .gz file.
+
+    Returns:
+        A uint8 tensor with the axes of the file, (60000, 28, 28) for the training pictures.
+
+    Raises:
+        DataFileError: if the file is missing, cut short, altered, or not such a file.
+
+    Source: Yann LeCun, Corinna Cortes, "The MNIST database of handwritten digits", section "File formats".
+    """
+    path = Path(path)
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except FileNotFoundError:
+        raise _damaged(path, "is missing") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise _damaged(path, "is cut short or damaged: it does not unpack") from None
+    if hashlib.sha256(content).hexdigest() != CONTENT.get(path.name, hashlib.sha256(content).hexdigest()):
+        raise _damaged(path, "unpacks, but its content is not the published one")
+    axes = content[3] if content[:3] == b"\0\0\x08" else 0
+    shape = [int.from_bytes(content[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(axes)]
+    if axes == 0 or len(content) != 4 + 4 * axes + math.prod(shape):
+        raise _damaged(path, "is no IDX file of bytes, or its length does not fit its header")
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8, offset=4 + 4 * axes).view(shape)
+
+
+def fashion_mnist(folder: Path | str = FOLDER) -> tuple[Pictures, Pictures, Pictures]:
+    """Training, validation and test pictures: 55,000, 5,000 and 10,000.
+
+    The validation pictures are drawn from the published training pictures with a fixed seed, so that every
+    lesson, test and benchmark speaks of the same ones. The test pictures are the published ones.
+
+    Args:
+        folder: where the four files lie.
+
+    Raises:
+        DataFileError: as ``read_idx``.
+
+    Source: Xiao, Rasul and Vollgraf, "Fashion-MNIST" (2017), arXiv:1708.07747.
+    """
+    folder = Path(folder)
+    known, test = (
+        Pictures(
+            read_idx(folder / f"{part}-images-idx3-ubyte.gz").unsqueeze(1),
+            read_idx(folder / f"{part}-labels-idx1-ubyte.gz").long(),
+        )
+        for part in ("train", "t10k")
+    )
+    order = torch.randperm(len(known.labels), generator=torch.Generator().manual_seed(0))
+    validation, train = order[:5000], order[5000:]
+    return (
+        Pictures(known.images[train], known.labels[train]),
+        Pictures(known.images[validation], known.labels[validation]),
+        test,
+    )
+
+
+def normalize(images: Tensor, mean: float = MEAN, std: float = STD) -> Tensor:
+    """Grey values 0 to 255 -> floats with about zero mean and unit spread: ``(images / 255 - mean) / std``.
+
+    Args:
+        images: uint8, any shape.
+        mean, std: of the training pictures, black = 0 and white = 1.
+
+    Returns:
+        float32, the same shape.
+
+    Raises:
+        TypeError: if ``images`` is not uint8, which would normalise twice.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"images must be uint8, 0 to 255, got {images.dtype}; are they normalised already?")
+    return (images / 255 - mean) / std
+
+
+@dataclass
+class Batches:
+    """Go through pictures in batches, normalised on the way; each ``for`` loop is one epoch.
+
+    A whole batch is cut from one tensor at once, so no time goes into single pictures.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        labels: (N,).
+        batch_size: pictures a batch; the last one may be shorter.
+        generator: shuffles anew in each epoch; without one the order is kept.
+        mean, std: as in ``normalize``.
+
+    Yields:
+        images (batch_size, C, H, W) float32, labels (batch_size,).
+
+    Raises:
+        ValueError: if there are no pictures, not one label for each, or ``batch_size`` is below 1.
+    """
+
+    images: Tensor
+    labels: Tensor
+    batch_size: int
+    generator: torch.Generator | None = None
+    mean: float = MEAN
+    std: float = STD
+
+    def __post_init__(self):
+        if len(self.images) == 0:
+            raise ValueError("images: there are none")
+        if len(self.images) != len(self.labels):
+            raise ValueError(f"labels: {len(self.labels)} of them for {len(self.images)} images")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if self.generator is None:
+            order = torch.arange(len(self.images))
+        else:
+            order = torch.randperm(len(self.images), generator=self.generator)
+        for chosen in order.split(self.batch_size):
+            yield normalize(self.images[chosen], self.mean, self.std), self.labels[chosen]
+
+
+def _damaged(path: Path, what: str) -> DataFileError:
+    cure = "To bring it back, type in the course's folder: git checkout -- data"
+    return DataFileError(f"{path.parent.name}/{path.name} {what}. {cure}")

@@ -1,0 +1,194 @@
+"""The reader against torchvision's, the split, the batches, and what a reader is told about damaged files."""
+
+import gzip
+import hashlib
+import shutil
+
+import pytest
+import torch
+
+from course_utils import data
+
+PUBLISHED_MD5 = {name + ".gz": md5 for name, md5 in (
+    ("train-images-idx3-ubyte", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+    ("train-labels-idx1-ubyte", "25c81989df183df01b3e8a0aad5dffbe"),
+    ("t10k-images-idx3-ubyte", "bef4ecab320f06d8554ea6380940ec79"),
+    ("t10k-labels-idx1-ubyte", "bb300cfdad3c16e7a12a480ee83cd310"),
+)}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return data.fashion_mnist()
+
+
+@pytest.mark.parametrize("name", data.CONTENT)
+def test_the_files_are_the_published_ones(name):
+    assert hashlib.md5((data.FOLDER / name).read_bytes()).hexdigest() == PUBLISHED_MD5[name]
+
+
+def test_torchvision_knows_the_same_checksums():
+    from torchvision.datasets import FashionMNIST
+
+    assert dict(FashionMNIST.resources) == PUBLISHED_MD5
+
+
+def test_reader_equals_torchvisions(tmp_path):
+    from torchvision.datasets import FashionMNIST
+
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in data.CONTENT:
+        (raw / name.removesuffix(".gz")).write_bytes(gzip.decompress((data.FOLDER / name).read_bytes()))
+    for part, train in (("train", True), ("t10k", False)):
+        theirs = FashionMNIST(tmp_path, train=train)
+        assert torch.equal(data.read_idx(data.FOLDER / f"{part}-images-idx3-ubyte.gz"), theirs.data)
+        assert torch.equal(data.read_idx(data.FOLDER / f"{part}-labels-idx1-ubyte.gz").long(), theirs.targets)
+        names = tuple(theirs.classes)
+    assert names == data.CLASSES
+
+
+def test_splits_share_no_picture_and_lose_none(splits):
+    train, validation, test = splits
+    assert [len(part.images) for part in splits] == [55_000, 5_000, 10_000]
+    assert all(part.images.shape[1:] == (1, 28, 28) and part.images.dtype == torch.uint8 for part in splits)
+    assert all(part.labels.dtype == torch.int64 for part in splits)
+    published = data.read_idx(data.FOLDER / "train-images-idx3-ubyte.gz").flatten(1)
+    ours = torch.cat([validation.images, train.images]).flatten(1)
+    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(ours, published[order])
+    assert torch.equal(order.sort().values, torch.arange(60_000))
+    assert test.labels.bincount().tolist() == [1000] * 10
+
+
+def test_split_is_the_same_each_time_whatever_the_seed(splits):
+    torch.manual_seed(99)
+    again = data.fashion_mnist()
+    assert all(torch.equal(a.labels, b.labels) for a, b in zip(splits, again, strict=True))
+
+
+def test_mean_and_std_are_those_of_the_published_training_pictures():
+    pixels = data.read_idx(data.FOLDER / "train-images-idx3-ubyte.gz").double() / 255
+    assert pixels.mean().item() == pytest.approx(data.MEAN, abs=5e-5)
+    assert pixels.std().item() == pytest.approx(data.STD, abs=5e-5)
+
+
+def test_normalize_black_and_white():
+    result = data.normalize(torch.tensor([0, 255], dtype=torch.uint8), mean=0.25, std=0.5)
+    assert result.tolist() == [-0.5, 1.5]
+    with pytest.raises(TypeError, match="images must be uint8"):
+        data.normalize(torch.rand(3))
+
+
+def test_batches_keep_order_and_end_with_a_short_one(splits):
+    images, labels = splits[2].images[:10], splits[2].labels[:10]
+    batches = data.Batches(images, labels, batch_size=4)
+    assert len(batches) == 3
+    for _ in range(2):
+        xs, ys = zip(*batches, strict=True)
+        assert [len(y) for y in ys] == [4, 4, 2]
+        assert torch.equal(torch.cat(ys), labels)
+        assert torch.equal(torch.cat(xs), data.normalize(images))
+
+
+def test_batches_shuffle_by_their_own_generator(splits):
+    images, labels = splits[2].images[:100], splits[2].labels[:100]
+
+    def epochs():
+        batches = data.Batches(images, labels, 32, torch.Generator().manual_seed(5))
+        return [torch.cat([y for _, y in batches]) for _ in range(2)]
+
+    first, second = epochs()
+    assert not torch.equal(first, second), "each epoch has an order of its own"
+    assert torch.equal(first.sort().values, labels.sort().values)
+    torch.manual_seed(1)
+    assert torch.equal(torch.stack(epochs()), torch.stack([first, second]))
+
+
+def test_shuffled_images_keep_their_labels():
+    images = torch.arange(50, dtype=torch.uint8).view(50, 1, 1, 1)
+    for x, y in data.Batches(images, torch.arange(50), 7, torch.Generator().manual_seed(0), mean=0, std=1):
+        assert torch.equal((x.flatten() * 255).round().long(), y)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (
+            dict(images=torch.zeros(0, 1, 2, 2, dtype=torch.uint8), labels=torch.zeros(0), batch_size=2),
+            "images",
+        ),
+        (
+            dict(images=torch.zeros(3, 1, 2, 2, dtype=torch.uint8), labels=torch.zeros(2), batch_size=2),
+            "labels",
+        ),
+        (
+            dict(images=torch.zeros(3, 1, 2, 2, dtype=torch.uint8), labels=torch.zeros(3), batch_size=0),
+            "batch_size",
+        ),
+    ],
+)
+def test_bad_batches_are_named(arguments, named):
+    with pytest.raises(ValueError, match=f"^{named}"):
+        data.Batches(**arguments)
+
+
+NAME = "t10k-labels-idx1-ubyte.gz"
+
+
+def missing(path):
+    path.unlink()
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def not_gzip(path):
+    path.write_bytes(b"<html>404 not found</html>")
+
+
+def flipped_in_the_middle(path):
+    content = bytearray(path.read_bytes())
+    content[2500] ^= 0xFF
+    path.write_bytes(content)
+
+
+def one_label_changed(path):
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[-1] = (content[-1] + 1) % 10
+    path.write_bytes(gzip.compress(content))
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (missing, "is missing"),
+        (truncated, "is cut short or damaged"),
+        (not_gzip, "is cut short or damaged"),
+        (flipped_in_the_middle, "is cut short or damaged|its content is not the published one"),
+        (one_label_changed, "its content is not the published one"),
+    ],
+)
+def test_damaged_files_are_named_with_the_cure(tmp_path, harm, sentence):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in data.CONTENT:
+        shutil.copy(data.FOLDER / name, folder)
+    harm(folder / NAME)
+    with pytest.raises(data.DataFileError, match=sentence) as caught:
+        data.fashion_mnist(folder)
+    message = str(caught.value)
+    assert message.startswith(f"data/{NAME} ")
+    assert message.endswith("git checkout -- data")
+    assert message.count("\n") == 0
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0\0\x0d\1\0\0\0\1\0\0\0\0", b"\0\0\x08\1\0\0\0\5\1\2\3", b"hello world"]
+)
+def test_other_files_are_no_idx_files(tmp_path, content):
+    path = tmp_path / "other.gz"
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(data.DataFileError, match="no IDX file"):
+        data.read_idx(path)
