@@ -184,9 +184,7 @@ def test_damaged_files_are_named_with_the_cure(tmp_path, harm, sentence):
     assert message.count("\n") == 0
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\0\0\x0d\1\0\0\0\1\0\0\0\0", b"\0\0\x08\1\0\0\0\5\1\2\3", b"hello world"]
-)
+@pytest.mark.parametrize("content", [b"", b"\0\0\x0d\1\0\0\0\1\0\0\0\0", b"\0\0\x08\1\0\0\0\5\1\2\3", b"hello world"])
 def test_other_files_are_no_idx_files(tmp_path, content):
     path = tmp_path / "other.gz"
     path.write_bytes(gzip.compress(content))

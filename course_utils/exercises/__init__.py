@@ -1,0 +1,134 @@
+"""What a learner types under an exercise: check, hint, solution, show, use and progress.
+
+An exercise is declared as data in the module of its lesson (``lesson_00``, ``lesson_01``, ...): a reference, cases,
+hints, and the mistakes people make. ``check`` compares an answer with the reference on the cases and says what it
+found in words.
+"""
+
+import html
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from . import lesson_00, lesson_01, memory
+from .checking import Verdict, argument_names, check_answer, describe, try_case
+from .exercise import Exercise, source_of
+
+__all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source_of", "use"]
+
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise for lesson in (lesson_00, lesson_01) for exercise in lesson.EXERCISES
+}
+
+_hints_given: Counter[str] = Counter()  # in this kernel
+
+
+@dataclass(frozen=True)
+class Note:
+    """A few lines to read: plain in a terminal, set apart in a notebook."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<pre style='border-left:4px solid;padding:2px 0 2px 10px'>{html.escape(self.text)}</pre>"
+
+
+def check(answer: Callable, name: str | None = None) -> Verdict:
+    """Is this function a right answer to the exercise of its name?
+
+    Args:
+        answer: the function itself, without brackets.
+        name: of the exercise, where the function bears another name.
+
+    Returns:
+        A verdict: *not attempted*, what failed and why, or passed; ``.passed`` says it as a bool.
+    """
+    if not callable(answer):
+        what = "what it returned" if isinstance(answer, Tensor | int | float) else f"a {type(answer).__name__}"
+        return Verdict("check", "failed", f"it needs the function itself, not {what}: check(name), without brackets")
+    name = name or getattr(answer, "__name__", "?")
+    if name not in EXERCISES:
+        return Verdict("check", "failed", f"no exercise is called {name}; name it: check(answer, name='output_size')")
+    verdict = check_answer(answer, EXERCISES[name])
+    if verdict.passed:
+        memory.remember(name)
+    return verdict
+
+
+def hint(exercise: str | Callable) -> Note:
+    """The next hint for an exercise, one step at each call.
+
+    Raises:
+        ValueError: if there is no such exercise.
+    """
+    chosen = _find(exercise)
+    step = min(_hints_given[chosen.name], len(chosen.hints) - 1)
+    _hints_given[chosen.name] += 1
+    after = "" if step + 1 < len(chosen.hints) else f"\nThat was the last one; solution({chosen.name}) shows ours."
+    return Note(f"Hint {step + 1} of {len(chosen.hints)}: {chosen.hints[step]}{after}")
+
+
+def solution(exercise: str | Callable) -> Note:
+    """Our answer to an exercise.
+
+    Raises:
+        ValueError: if there is no such exercise.
+    """
+    chosen = _find(exercise)
+    return Note(source_of(chosen.reference, chosen.name).rstrip())
+
+
+def use(answer: Callable) -> Callable:
+    """The reader's own function once it is right, and ours until then, for a cell that only shows something.
+
+    Raises:
+        ValueError: if there is no exercise of that name.
+    """
+    chosen = _find(answer)
+    return answer if check_answer(answer, chosen).passed else chosen.reference
+
+
+def show(answer: Callable):
+    """What an answer does on the first cases, right or wrong, beside what it should do.
+
+    Returns:
+        A figure where the result is an array of numbers, else a few lines of text.
+
+    Raises:
+        ValueError: if there is no exercise of that name.
+    """
+    chosen = _find(answer)
+    tries = [try_case(answer, chosen, case) for case in chosen.named_cases()]
+    drawable = [t for t in tries if isinstance(t.expected.value, Tensor)]
+    if drawable and isinstance(drawable[0].came.value, Tensor):
+        from .. import plots
+
+        return plots.beside(drawable[0].expected.value, drawable[0].came.value, drawable[0].case.name)
+    lines = []
+    for t in tries:
+        came = f"{type(t.came.error).__name__}" if t.came.error is not None else repr(t.came.value)
+        expected = tuple(t.expected.value.shape) if isinstance(t.expected.value, Tensor) else t.expected.value
+        lines.append(f"{describe(t.case, argument_names(chosen))}: should be {expected}, yours {came[:80]}")
+    return Note("\n".join(lines))
+
+
+def progress() -> Note:
+    """Which exercises are done, a line for each lesson."""
+    done, lines = memory.done(), []
+    for lesson in dict.fromkeys(exercise.lesson for exercise in EXERCISES.values()):
+        here = [exercise for exercise in EXERCISES.values() if exercise.lesson == lesson]
+        marks = "  ".join(f"{'✓' if e.name in done else '○'} {e.name}{'*' if e.optional else ''}" for e in here)
+        lines.append(f"{lesson}: {sum(e.name in done for e in here)} of {len(here)}\n  {marks}")
+    return Note("\n".join([*lines, "(* optional)"]))
+
+
+def _find(exercise: str | Callable) -> Exercise:
+    name = exercise if isinstance(exercise, str) else getattr(exercise, "__name__", "?")
+    if name not in EXERCISES:
+        raise ValueError(f"exercise: none is called {name!r}; there are {', '.join(EXERCISES)}")
+    return EXERCISES[name]

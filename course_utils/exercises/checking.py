@@ -1,0 +1,192 @@
+"""Check an answer: not attempted, what failed and why, or passed."""
+
+import html
+import inspect
+import linecache
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .. import palette
+from .comparing import difference, same, say_error
+from .exercise import Case, Exercise, body_of
+from .running import Forbidden, Outcome, TimeLimit, run
+
+MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
+COLOURS = {"passed": palette.GREEN, "failed": palette.RED, "not attempted": palette.GREY}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What ``check`` found: text in a terminal, a coloured note in a notebook."""
+
+    name: str
+    state: str  # "passed", "failed" or "not attempted"
+    headline: str
+    details: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return self.state == "passed"
+
+    def __repr__(self) -> str:
+        return "\n  ".join((f"{MARKS[self.state]} {self.name}: {self.headline}", *self.details))
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<div style='margin-left:1.2em'>{html.escape(line)}</div>" for line in self.details)
+        return (
+            f"<div style='border-left:4px solid {COLOURS[self.state]};padding:2px 0 2px 10px'>"
+            f"<b>{MARKS[self.state]} {html.escape(self.name)}</b>: {html.escape(self.headline)}{lines}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Try:
+    """One case, what was expected, what came, and the difference in words (None if there is none)."""
+
+    case: Case
+    expected: Outcome
+    came: Outcome
+    wrong: str | None
+
+
+def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
+    """Try ``answer`` on the named cases, then on drawn ones, and recognise the mistake if it is a known one."""
+    name, minutes = exercise.name, exercise.minutes
+    if not_attempted(answer, exercise):
+        return Verdict(name, "not attempted", f"not attempted yet (about {minutes} minutes)")
+    if complaint := _signature(answer, exercise):
+        return Verdict(name, "failed", complaint)
+    cases = exercise.named_cases()
+    named = try_cases(answer, exercise, cases)
+    right = sum(t.wrong is None for t in named)
+    if right < len(cases):
+        worst = next(t for t in named if t.wrong is not None)
+        tries, headline = named, f"{right} of {len(cases)} cases right"
+    else:
+        drawn = try_cases(answer, exercise, exercise.drawn_cases())
+        failed = sorted((t for t in drawn if t.wrong is not None), key=lambda t: t.case.size())
+        if not failed:
+            return Verdict(name, "passed", f"all {right} cases right, and {len(drawn)} drawn ones")
+        worst, tries = failed[0], named + drawn
+        headline = f"all {right} named cases right, but {len(failed)} of {len(drawn)} drawn ones wrong"
+    return Verdict(name, "failed", headline, tuple(_details(answer, exercise, worst, tries)))
+
+
+def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
+    names = argument_names(exercise)
+    expected = run(exercise.reference, case, names, gradients=exercise.gradients)
+    if expected.error is not None:
+        raise expected.error  # a fault of the course, which its tests would have found
+    forbidden = Forbidden(exercise.not_allowed, (exercise.reference,))
+    came = run(answer, case, names, gradients=exercise.gradients, not_allowed=forbidden)
+    return Try(case, expected, came, _wrong(expected, came, exercise.tolerance))
+
+
+def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[Try]:
+    """Each case in turn; after one that does not end there is no waiting for the others."""
+    tries = []
+    for case in cases:
+        tries.append(try_case(answer, exercise, case))
+        if isinstance(tries[-1].came.error, TimeLimit):
+            break
+    return tries
+
+
+def recognise(exercise: Exercise, tries: list[Try]) -> str | None:
+    """The sentence of the mistake that does the same as the answer on every case."""
+    names = argument_names(exercise)
+    for mistake in exercise.mistakes:
+        did = (run(mistake.function, t.case, names, gradients=exercise.gradients) for t in tries)
+        if all(same(t.came, outcome, exercise.tolerance) for t, outcome in zip(tries, did, strict=True)):
+            return mistake.sentence
+    return None
+
+
+def not_attempted(answer: Callable, exercise: Exercise) -> bool:
+    """Is it still the stub, or the fault as the notebook shows it?"""
+    body = body_of(answer)
+    if body is None:
+        return False
+    if exercise.fault is not None and body == body_of(exercise.fault):
+        return True
+    return not body or (len(body) == 1 and body[0].startswith("Raise(") and "NotImplementedError" in body[0])
+
+
+def argument_names(exercise: Exercise) -> list[str]:
+    return list(inspect.signature(exercise.reference).parameters)
+
+
+def describe(case: Case, names: list[str]) -> str:
+    """The arguments in a line: tensors by their shape, the rest as they are."""
+    parts = []
+    for name, value in zip(names, case.arguments, strict=False):
+        if isinstance(value, Tensor):
+            few = value.numel() <= 6 and value.dim() == 1
+            parts.append(f"{name} {value.tolist() if few else tuple(value.shape)}")
+        else:
+            parts.append(f"{name}={getattr(value, '__name__', value)}")
+    return ", ".join(parts)
+
+
+def _wrong(expected: Outcome, came: Outcome, tolerance: float) -> str | None:
+    if came.error is not None:
+        return say_error(came.error)
+    if wrong := difference(expected.value, came.value, tolerance):
+        return wrong
+    if came.altered:
+        return f"it changes {came.altered[0]}, which was given to it: work on {came.altered[0]}.clone()"
+    for name, gradient in expected.gradients.items():
+        received = came.gradients[name]
+        if gradient is not None and received is None:
+            return f"the values are right, but no gradient reaches {name}: was it detached, or turned into numpy?"
+        if gradient is not None and (wrong := difference(gradient, received, tolerance)):
+            return f"the values are right, the gradient of {name} is not: {wrong}"
+    return None
+
+
+def _details(answer: Callable, exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
+    """What failed, on which input, on which line of the reader's own, and the sentence that helps."""
+    lines = [f"{worst.case.name}: {describe(worst.case, argument_names(exercise))}"]
+    if worst.came.error is not None and (line := _own_line(answer, worst.came.error)):
+        lines.append(line)
+    lines.append(worst.wrong)
+    if isinstance(worst.came.error, NotImplementedError):
+        lines.append("The line `raise NotImplementedError` still stands in your answer: take it out.")
+    elif sentence := recognise(exercise, tries):
+        lines.append(sentence)
+    if worst.came.characters:
+        lines.append(_printed(worst.came))
+    return lines
+
+
+def _own_line(answer: Callable, error: BaseException) -> str | None:
+    """The deepest line of the traceback that the reader wrote."""
+    code = getattr(answer, "__code__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    if not own:
+        return None
+    number = own[-1].lineno - code.co_firstlineno + 1 if own[-1].lineno else 0
+    source = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
+    return f"your line {number}: {source}"
+
+
+def _printed(outcome: Outcome) -> str:
+    text = " ".join(outcome.printed[:200].split())
+    more = f" … ({outcome.characters:,} characters in all)" if outcome.characters > 200 else ""
+    return f"it printed: {text}{more}"
+
+
+def _signature(answer: Callable, exercise: Exercise) -> str | None:
+    """Can the answer be called with the exercise's arguments?"""
+    try:
+        inspect.signature(answer).bind(*argument_names(exercise))
+    except TypeError:
+        asked = ", ".join(argument_names(exercise))
+        return f"it should take ({asked}), yours takes {inspect.signature(answer)}: keep the first line of the stub"
+    except ValueError:  # a built-in function, which does not tell
+        return None
+    return None

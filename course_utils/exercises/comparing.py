@@ -1,0 +1,133 @@
+"""Compare what came with what was expected, and say the difference in words."""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .running import Outcome, ThingItself, TimeLimit
+
+# How far two right answers may lie apart: they add the same numbers in another order.
+RTOL = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 2e-2}
+ATOL = {torch.float64: 1e-10, torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 1e-2}
+SHOWN = 12  # numbers of a tensor that are printed whole
+
+
+def difference(expected: Any, came: Any, tolerance: float = 0.0) -> str | None:
+    """The first difference in words, or None if ``came`` is as good as ``expected``."""
+    if came is None and expected is not None:
+        return "nothing came back: is there a return at the end?"
+    if isinstance(expected, Tensor):
+        return _tensors(expected, came, tolerance)
+    if isinstance(expected, bool) or not isinstance(expected, numbers.Number):
+        raise TypeError(f"no rule for comparing with {type(expected).__name__}")
+    if isinstance(expected, int):
+        return _whole_numbers(expected, came)
+    return _numbers(expected, came, tolerance)
+
+
+def same(one: Outcome, other: Outcome, tolerance: float = 0.0) -> bool:
+    """Did two functions do the same on a case: the same error, or the same result and gradients?"""
+    if one.error is not None or other.error is not None:
+        return type(one.error) is type(other.error)
+    if type(one.value) is not type(other.value) or one.gradients.keys() != other.gradients.keys():
+        return False
+    pairs = [
+        (one.value, other.value),
+        *((one.gradients[name], other.gradients[name]) for name in one.gradients),
+    ]
+    return all(_alike(a, b, tolerance) for a, b in pairs)
+
+
+def say_error(error: BaseException) -> str:
+    """An error as one line, whatever the error does when it is printed."""
+    if isinstance(error, TimeLimit):
+        return "it did not end within 5 seconds: is there a loop that never stops?"
+    if isinstance(error, ThingItself):
+        return f"it calls {error}: that is the thing itself. Write it from smaller parts"
+    if isinstance(error, RecursionError):
+        return "RecursionError: it calls itself again and again"
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        text = "(its message cannot be printed)"
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return "MemoryError: it asks for more than 2 GB of memory"
+    return f"{type(error).__name__}: {text[:300]}"
+
+
+def _tensors(expected: Tensor, came: Any, tolerance: float) -> str | None:
+    if not isinstance(came, Tensor):
+        hint = "; torch.from_numpy() turns it into a tensor" if isinstance(came, np.ndarray) else ""
+        return f"expected a tensor, yours is {_article(came)}{hint}"
+    if came.layout != torch.strided or came.is_quantized:
+        return f"expected an ordinary tensor, yours is stored as {came.layout}"
+    came = came.detach().cpu()
+    if came.shape != expected.shape:
+        return f"expected shape {tuple(expected.shape)}, yours {tuple(came.shape)}"
+    if came.dtype != expected.dtype:
+        return f"expected {expected.dtype}, yours {came.dtype}"
+    rtol, atol = max(tolerance, RTOL.get(came.dtype, 0)), max(tolerance, ATOL.get(came.dtype, 0))
+    close = torch.isclose(came, expected, rtol, atol, equal_nan=True)
+    if close.all():
+        return None
+    if came.is_floating_point() and came.isnan().any() and not expected.isnan().any():
+        return f"{int(came.isnan().sum())} of {came.numel()} numbers are nan (0/0, or inf - inf)"
+    if expected.numel() <= SHOWN:
+        return f"expected {_numbers_of(expected)}, yours {_numbers_of(came)}"
+    place = tuple((~close).nonzero()[0].tolist())
+    return (
+        f"{int((~close).sum())} of {came.numel()} numbers differ, the first at {list(place)}: "
+        f"expected {_short(expected[place].item())}, yours {_short(came[place].item())}"
+    )
+
+
+def _whole_numbers(expected: int, came: Any) -> str | None:
+    if isinstance(came, bool) or not isinstance(came, numbers.Integral):
+        return f"expected the whole number {expected}, yours is {_article(came)}"
+    return None if came == expected else f"expected {expected}, yours {int(came)}"
+
+
+def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
+    if isinstance(came, Tensor) and came.numel() == 1 and came.dim() == 0 and not came.is_complex():
+        came = came.item()
+    if isinstance(came, bool) or not isinstance(came, numbers.Real):
+        return f"expected a number, yours is {_article(came)}"
+    close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance, 1e-6))
+    if close or (math.isnan(expected) and math.isnan(came)):
+        return None
+    return f"expected {_short(expected)}, yours {_short(float(came))}"
+
+
+def _alike(one: Any, other: Any, tolerance: float) -> bool:
+    """Equal within tolerance, and of the same kind; a mistake may return anything at all."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return _tensors(other, one, tolerance) is None
+    if isinstance(one, float) and isinstance(other, float):
+        return _numbers(one, other, tolerance) is None
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except Exception:
+        return False
+
+
+def _article(thing: Any) -> str:
+    """The thing's kind, with its value where that is short: "a list", "a float, 3.0"."""
+    if isinstance(thing, Tensor):
+        return f"a tensor of shape {tuple(thing.shape)}"
+    kind = "an array" if isinstance(thing, np.ndarray) else f"a {type(thing).__name__}"
+    return f"{kind}, {thing}" if isinstance(thing, float | bool) else kind
+
+
+def _numbers_of(tensor: Tensor) -> str:
+    def nested(values: Any) -> str:
+        return f"[{', '.join(map(nested, values))}]" if isinstance(values, list) else _short(values)
+
+    return nested(tensor.tolist())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,113 @@
+"""An exercise, declared as data: what is asked, the cases that try an answer, and the mistakes people make."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """Draws what cases need, always the same for the same seed."""
+
+    def __init__(self, seed: int):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, *shape: int) -> Tensor:
+        """A float32 tensor of that shape, drawn from the normal distribution."""
+        return torch.randn(shape, generator=self.generator)
+
+    def greys(self, *shape: int) -> Tensor:
+        """A uint8 tensor of that shape, from 0 to 255."""
+        return torch.randint(0, 256, shape, generator=self.generator, dtype=torch.uint8)
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included."""
+        return int(torch.randint(low, high + 1, (), generator=self.generator))
+
+
+class Case:
+    """One set of arguments, with a name that a learner reads when it fails."""
+
+    def __init__(self, name: str, *arguments):
+        self.name, self.arguments = name, arguments
+
+    def size(self) -> int:
+        """How much there is to look at: the smallest failing case is the one to show."""
+        return sum(a.numel() if isinstance(a, Tensor) else 1 for a in self.arguments)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that people give, as code, and the one sentence that helps."""
+
+    function: Callable
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """What ``check`` needs to know; its name is the reference's.
+
+    Args:
+        lesson: the notebook's name without .ipynb.
+        reference: a right answer, self-contained: what ``solution`` shows.
+        minutes, difficulty: what to expect; difficulty from 1 to 5.
+        cases: the named cases, which between them tell every pair of mistakes apart.
+        drawn: one more case, drawn from any shapes that are allowed; ``check`` draws twenty.
+        hints: one step at a time.
+        mistakes: wrong answers; one is recognised by giving its output or error on every case.
+        not_allowed: dotted names that would be the thing itself: functions, methods or whole modules.
+        gradients: whether gradients with respect to the tensors given are compared too.
+        tolerance: relative and absolute, where right answers differ by more than rounding.
+        fault: the faulty function the notebook shows, for a find-the-fault exercise.
+        optional: whether it lies beyond the lesson's core path.
+    """
+
+    lesson: str
+    reference: Callable
+    minutes: int
+    difficulty: int
+    cases: Callable[[Draw], list[Case]]
+    drawn: Callable[[Draw], tuple]
+    hints: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+    not_allowed: tuple[str, ...] = ()
+    gradients: bool = False
+    tolerance: float = 0.0
+    fault: Callable | None = None
+    optional: bool = False
+    name: str = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "name", self.reference.__name__)
+
+    def named_cases(self) -> list[Case]:
+        return self.cases(Draw(seed=0))
+
+    def drawn_cases(self, count: int = 20, seed: int = 1) -> list[Case]:
+        draw = Draw(seed)
+        return [Case("drawn inputs", *self.drawn(draw)) for _ in range(count)]
+
+
+def source_of(function: Callable, name: str) -> str:
+    """The function's source, with its ``def`` renamed to ``name``: ready to stand in a notebook cell."""
+    source = textwrap.dedent(inspect.getsource(function))
+    return source.replace(f"def {function.__name__}(", f"def {name}(", 1)
+
+
+def body_of(function: Callable) -> list[str] | None:
+    """The statements of a function, without docstring, comments and layout; None if it has no source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return None
+    if not tree.body or not isinstance(tree.body[0], ast.FunctionDef):
+        return None
+    statements = tree.body[0].body
+    if isinstance(statements[0], ast.Expr) and isinstance(getattr(statements[0].value, "value", None), str):
+        statements = statements[1:]
+    return [ast.dump(statement) for statement in statements]

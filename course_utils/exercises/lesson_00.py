@@ -1,0 +1,278 @@
+"""The exercises of lesson 00: shapes, broadcasting, and a gradient by hand."""
+
+import torch
+
+from .exercise import Case, Draw, Exercise, Mistake
+
+LESSON = "00_start_here"
+
+
+# --- to_float -------------------------------------------------------------------------------------------------
+
+
+def to_float(images):
+    """(N, H, W) uint8, 0 to 255 -> (N, 1, H, W) float32, 0 to 1"""
+    return images.unsqueeze(1) / 255
+
+
+def unscaled(images):
+    return images.unsqueeze(1).float()
+
+
+def by_256(images):
+    return images.unsqueeze(1) / 256
+
+
+def rounded_down(images):
+    return (images.unsqueeze(1) // 255).float()
+
+
+def channel_last(images):
+    return images.unsqueeze(-1) / 255
+
+
+def no_channel(images):
+    return images / 255
+
+
+# --- standardize ----------------------------------------------------------------------------------------------
+
+
+def standardize(x):
+    """(N, C, H, W) -> the same shape, each channel with mean 0 and standard deviation 1 (as torch.std has it)"""
+    mean = x.mean((0, 2, 3), keepdim=True)  # (1, C, 1, 1)
+    std = x.std((0, 2, 3), keepdim=True)
+    return (x - mean) / std
+
+
+def one_for_all(x):
+    return (x - x.mean()) / x.std()
+
+
+def each_picture_apart(x):
+    return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+
+
+def keepdim_forgotten(x):
+    return (x - x.mean((0, 2, 3))) / x.std((0, 2, 3))
+
+
+def by_the_variance(x):
+    return (x - x.mean((0, 2, 3), keepdim=True)) / x.var((0, 2, 3), keepdim=True)
+
+
+def only_centred(x):
+    return x - x.mean((0, 2, 3), keepdim=True)
+
+
+def deviation_with_n(x):
+    return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True, correction=0)
+
+
+def uneven_channels(draw: Draw, *shape: int) -> torch.Tensor:
+    """Channels of different brightness and contrast, so that one statistic for all shows."""
+    channel = torch.arange(1.0, shape[1] + 1).view(-1, 1, 1)
+    return draw(*shape) * channel + 3 * channel
+
+
+# --- distances ------------------------------------------------------------------------------------------------
+
+
+def distances(a, b):
+    """(N, D), (M, D) -> (N, M): the straight-line distance of every row of a to every row of b"""
+    return (a[:, None] - b[None]).square().sum(-1).sqrt()  # (N, 1, D) - (1, M, D) -> (N, M, D) -> (N, M)
+
+
+def partners_only(a, b):
+    return (a - b).square().sum(-1).sqrt()
+
+
+def rows_of_b(a, b):
+    return (b[:, None] - a[None]).square().sum(-1).sqrt()
+
+
+def squared(a, b):
+    return (a[:, None] - b[None]).square().sum(-1)
+
+
+def city_block(a, b):
+    return (a[:, None] - b[None]).abs().sum(-1)
+
+
+# --- numerical_gradient ---------------------------------------------------------------------------------------
+
+
+def numerical_gradient(f, x):
+    """The slope of f, a function to one number, along each number of x: two-sided; the shape of x"""
+    step = 1e-2 if x.dtype == torch.float32 else 1e-5  # float32 keeps 7 digits: a smaller step drowns in them
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = step
+        gradient.view(-1)[place] = (f(x + nudge) - f(x - nudge)) / (2 * step)
+    return gradient
+
+
+def all_at_once(f, x):
+    return torch.full_like(x, float(f(x + 1e-2) - f(x - 1e-2)) / 2e-2)
+
+
+def one_sided(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 0.1
+        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 0.1
+    return gradient
+
+
+def twice_too_large(f, x):
+    step = 1e-2 if x.dtype == torch.float32 else 1e-5
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = step
+        gradient.view(-1)[place] = (f(x + nudge) - f(x - nudge)) / step
+    return gradient
+
+
+def step_too_small(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 1e-10
+        gradient.view(-1)[place] = (f(x + nudge) - f(x - nudge)) / 2e-10
+    return gradient
+
+
+def with_products(x):
+    """Each slope depends on the other numbers too, so moving all at once shows."""
+    return (x[..., :-1] * x[..., 1:]).sum() + 4 * x.square().sum()
+
+
+def around_two(draw: Draw, *shape: int) -> torch.Tensor:
+    """Numbers near 2: there a step of 1e-10 is lost in float32."""
+    return 2 + draw(*shape).clamp(-1, 1) / 4
+
+
+EXERCISES = (
+    Exercise(
+        lesson=LESSON,
+        reference=to_float,
+        minutes=4,
+        difficulty=1,
+        cases=lambda draw: [
+            Case("greys 0, 1, 254 and 255", torch.tensor([[[0, 1], [254, 255], [7, 128]]], dtype=torch.uint8)),
+            Case("two pictures, wider than tall", draw.greys(2, 3, 5)),
+            Case("a single picture", draw.greys(1, 4, 4)),
+        ],
+        drawn=lambda draw: (draw.greys(draw.whole(1, 4), draw.whole(1, 6), draw.whole(1, 6)),),
+        hints=(
+            "The type and the scale are two things: white is stored as 255 and should become 1.",
+            "`images / 255` does both at once: dividing turns whole numbers into floats.",
+            "The missing axis is the channel, in second place: `unsqueeze(1)`.",
+        ),
+        mistakes=(
+            Mistake(unscaled, "You changed the type, not the scale: the largest grey value should come out as 1."),
+            Mistake(by_256, "White comes out as 0.996: there are 256 values, but the largest is 255."),
+            Mistake(rounded_down, "`//` rounds down before you turn the numbers into floats."),
+            Mistake(channel_last, "PyTorch reads (N, C, H, W): the channel stands second."),
+            Mistake(no_channel, "The channel axis is missing: one grey channel is still a channel."),
+        ),
+        not_allowed=("torchvision.transforms.functional.to_tensor",),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=standardize,
+        minutes=8,
+        difficulty=2,
+        cases=lambda draw: [
+            Case("channels of different brightness", uneven_channels(draw, 4, 2, 5, 6)),
+            Case("as many channels as columns", uneven_channels(draw, 4, 3, 5, 3)),
+            Case("one picture", uneven_channels(draw, 1, 3, 4, 5)),
+            Case("double precision stays double", uneven_channels(draw, 2, 2, 3, 4).double()),
+        ],
+        drawn=lambda draw: (
+            uneven_channels(draw, draw.whole(1, 4), draw.whole(1, 4), draw.whole(2, 6), draw.whole(2, 6)),
+        ),
+        hints=(
+            "How many means do you need? One for each channel: over which axes do you average?",
+            "`x.mean((0, 2, 3))` has shape (C,). Shapes align from the right: where would C numbers be laid?",
+            "`keepdim=True` keeps the averaged axes with length 1, so that (1, C, 1, 1) meets (N, C, H, W).",
+        ),
+        mistakes=(
+            Mistake(one_for_all, "You averaged over the channels too: each channel has its own brightness."),
+            Mistake(
+                each_picture_apart,
+                "You kept the batch axis: each picture got its own mean, so a dark and a bright item look alike.",
+            ),
+            Mistake(
+                keepdim_forgotten,
+                "Shapes align from the right: your C numbers were laid along the columns. keepdim=True keeps the axes.",
+            ),
+            Mistake(by_the_variance, "You divided by the spread squared; take its root."),
+            Mistake(only_centred, "The mean is gone, the spread is still there: divide by the standard deviation."),
+            Mistake(
+                deviation_with_n,
+                "Another convention: you divide by n inside the root, torch.std (asked for here) by n - 1.",
+            ),
+        ),
+        not_allowed=("torch.batch_norm", "torch.instance_norm"),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=distances,
+        minutes=8,
+        difficulty=3,
+        optional=True,
+        cases=lambda draw: [
+            Case("three points and five", draw(3, 2), draw(5, 2)),
+            Case("four points and four others", draw(4, 3), draw(4, 3)),
+            Case("one point and two", draw(1, 4), draw(2, 4)),
+        ],
+        drawn=lambda draw: (draw(draw.whole(1, 5), d := draw.whole(1, 4)), draw(draw.whole(1, 5), d)),
+        hints=(
+            "The result has an axis for a and one for b: give each of them an axis the other lacks.",
+            "`a[:, None]` is (N, 1, D) and `b[None]` is (1, M, D). What shape has their difference?",
+        ),
+        mistakes=(
+            Mistake(partners_only, "You compared partners, not all pairs: give one of them an extra axis."),
+            Mistake(rows_of_b, "Rows should belong to a; yours belong to b."),
+            Mistake(squared, "These are squared distances: the root is missing."),
+            Mistake(city_block, "That is the city-block distance; square, add, take the root."),
+        ),
+        not_allowed=("torch.cdist", "torch.nn.functional.pairwise_distance", "scipy.spatial.distance.cdist"),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=numerical_gradient,
+        minutes=12,
+        difficulty=3,
+        optional=True,
+        tolerance=2e-2,
+        cases=lambda draw: [
+            Case("three rows of two, double precision", with_products, around_two(draw, 3, 2).double()),
+            Case("three rows of two, single precision", with_products, around_two(draw, 3, 2)),
+            Case("a line of four", with_products, around_two(draw, 4).double()),
+        ],
+        drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
+        hints=(
+            "Move one number of x by a small step, both ways, and see how far f moves.",
+            "The two points lie two steps apart: divide by that.",
+            "float32 keeps seven digits. What is 2 + 1e-8 in it? Choose the step by x.dtype.",
+        ),
+        mistakes=(
+            Mistake(all_at_once, "You measured one slope along the diagonal: move one number at a time."),
+            Mistake(
+                one_sided,
+                "One-sided: its error shrinks like the step, the two-sided one's like the step squared.",
+            ),
+            Mistake(twice_too_large, "The two points are two steps apart: divide by twice the step."),
+            Mistake(
+                step_too_small,
+                "In float32, 2 + 1e-8 is 2 and the difference is 0: take a larger step there.",
+            ),
+        ),
+        not_allowed=("torch.autograd.grad", "torch.autograd.backward", "torch.func.grad"),
+    ),
+)

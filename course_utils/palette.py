@@ -1,0 +1,20 @@
+"""The colours of the course: few, far apart in lightness, and so readable in greyscale and by the colour-blind.
+
+The hues are those of Okabe and Ito, "Color universal design" (2008), some darkened for contrast on white.
+"""
+
+INK = "#1f2430"  # text and axes
+PAPER = "#ffffff"
+GRID = "#c9ccd3"  # lines that should not speak
+BLUE = "#005a9c"  # ours, the main thing
+ORANGE = "#d97800"  # the other thing, what the eye should follow
+GREEN = "#00785a"  # passed
+RED = "#b3261e"  # failed, wrong
+GREY = "#6b7080"  # not yet, of no account
+
+SERIES = (BLUE, ORANGE, GREEN, RED, GREY)
+
+# Colour maps: pictures are grey; signed numbers run from dark blue (negative) over grey (0) to light yellow, so that
+# the sign can be read in greyscale too.
+PICTURE = "gray"
+SIGNED = "cividis"

@@ -1,0 +1,242 @@
+"""Figures of the lessons: each function returns a Figure, which a notebook shows where it ends a cell.
+
+They are made without pyplot, so nothing is kept open behind the reader's back and nothing is shown twice.
+"""
+
+import io
+from collections.abc import Sequence
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from . import palette
+
+DPI = 110
+FONT = 9.0
+
+
+class Picture(Figure):
+    """A Figure that a notebook can show by itself, always as the same PNG for the same content."""
+
+    def __init__(self, width: float, height: float):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=palette.PAPER)
+        FigureCanvasAgg(self)
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", metadata={"Software": None})
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        return f"Picture with {len(self.axes)} panels"
+
+
+def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, width: float = 8.0) -> Picture:
+    """Grey pictures side by side, black 0 to white at the brightest.
+
+    Args:
+        pictures: (N, 1, H, W) or (N, H, W).
+        titles: one for each picture, or none.
+        columns: how many stand in a row.
+        width: of the figure, in inches.
+
+    Raises:
+        ValueError: if there are not as many titles as pictures.
+    """
+    pictures = pictures.flatten(0, 1) if pictures.dim() == 4 else pictures
+    if titles and len(titles) != len(pictures):
+        raise ValueError(f"titles: {len(titles)} of them for {len(pictures)} pictures")
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    side = width / columns
+    figure = Picture(width, rows * (side + (0.22 if titles else 0)))
+    for number, picture in enumerate(pictures):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        axes.imshow(picture.numpy(), cmap=palette.PICTURE)
+        axes.set_axis_off()
+        if titles:
+            axes.set_title(titles[number], fontsize=FONT, color=palette.INK)
+    return figure
+
+
+def row(panels: dict[str, Tensor], width: float = 8.0) -> Picture:
+    """Arrays of numbers side by side, each under its name: pictures in grey, signed ones in two colours.
+
+    Small arrays (up to 8 rows and 12 columns) carry their numbers; large signed ones a colour bar.
+
+    Args:
+        panels: name -> (H, W).
+    """
+    ratios = [max(array.shape[1] / array.shape[0], 0.5) for array in panels.values()]
+    height = width / sum(ratios) if len(panels) > 1 else width / 2 / ratios[0]
+    figure = Picture(width, min(height, 3.4) + 0.45)
+    grid = figure.add_gridspec(1, len(panels), width_ratios=ratios)
+    for number, (name, array) in enumerate(panels.items()):
+        axes = figure.add_subplot(grid[number])
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+        numbers(axes, array)
+    return figure
+
+
+def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
+    """One array: its cells as colours, and its numbers where they are few enough to read.
+
+    Args:
+        array: (H, W), signed or not.
+        largest: the magnitude that has full colour; the array's own unless given.
+    """
+    array = array.detach().double().numpy()
+    few = array.shape[0] <= 8 and array.shape[1] <= 12
+    if (array < 0).any() or few:
+        largest = largest or max(abs(array).max().item(), 1e-12)
+        norm = TwoSlopeNorm(0, -largest, largest)
+        drawn = axes.imshow(array, cmap=palette.SIGNED, norm=norm, alpha=0.5 if few else 1.0)
+        if not few:
+            bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
+            bar.ax.tick_params(labelsize=FONT - 2)
+    else:
+        axes.imshow(array, cmap=palette.PICTURE)
+    if few:
+        for i, line in enumerate(array.tolist()):
+            for j, value in enumerate(line):
+                text = f"{value:.0f}" if value == round(value) else f"{value:.2f}".removesuffix("0")
+                axes.text(j, i, text.replace("-", "−"), ha="center", va="center", fontsize=FONT, color=palette.INK)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color(palette.GRID)
+
+
+def frame(axes: Axes, top: float, left: float, height: float, width: float, color: str = palette.ORANGE) -> None:
+    """A frame around some cells of an array drawn by ``numbers``: from the cell (top, left), so many cells large."""
+    for edge, thick in ((palette.PAPER, 5), (color, 2.5)):  # a white rim keeps it visible on any grey
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=edge, linewidth=thick))
+
+
+def beside(expected: Tensor, came: Tensor, title: str) -> Picture:
+    """What should come, what came, and where they differ, for arrays of up to four axes (the first (H, W) is drawn).
+
+    Args:
+        expected, came: tensors; shapes may differ, and then there is no third panel.
+        title: of the case.
+    """
+    panels = {"should be": _plane(expected), "yours": _plane(came.detach().cpu())}
+    if came.shape == expected.shape:
+        panels["yours − should be"] = panels["yours"].double() - panels["should be"].double()
+    figure = row({f"{name} {tuple(array.shape)}": array for name, array in panels.items()})
+    figure.suptitle(title, fontsize=FONT + 1, color=palette.INK)
+    return figure
+
+
+def bars(heights: dict[str, float], xlabel: str, width: float = 7.0) -> Picture:
+    """Horizontal bars, one a name, with their values written at the end."""
+    figure = Picture(width, 0.34 * len(heights) + 0.7)
+    axes = figure.add_subplot()
+    drawn = axes.barh(list(heights), list(heights.values()), color=palette.BLUE, height=0.62)
+    axes.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=FONT, color=palette.INK)
+    axes.invert_yaxis()
+    axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
+    axes.margins(x=0.12)
+    plain(axes)
+    return figure
+
+
+def plain(axes: Axes) -> None:
+    """The look of all axes of the course: two spines, quiet ticks."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(palette.GREY)
+    axes.tick_params(labelsize=FONT, colors=palette.INK)
+
+
+def _plane(array: Tensor) -> Tensor:
+    """The first picture's first channel; a row of numbers becomes one line."""
+    if array.dim() < 2:
+        return array.reshape(1, -1)
+    return array[(0,) * (array.dim() - 2)] if array.numel() else torch.zeros(1, 1)
+
+
+def shapes(a: tuple[int, ...], b: tuple[int, ...]) -> Picture:
+    """Two shapes aligned from the right, and what broadcasting makes of each pair of lengths.
+
+    A length of 1, or one that is not there, is stretched (orange, dashed); a pair that does not fit is red.
+    """
+    axes_count = max(len(a), len(b), 1)
+    figure = Picture(min(1.6 + 0.95 * axes_count, 8.0), 2.5)
+    axes = figure.add_subplot()
+    padded = [(None,) * (axes_count - len(shape)) + shape for shape in (a, b)]
+    for column, (p, q) in enumerate(zip(*padded, strict=True)):
+        fits = p == q or 1 in (p, q) or None in (p, q)
+        longest = max(p or 1, q or 1)
+        for line, length in enumerate((p, q)):
+            stretched = fits and length in (None, 1) and longest > 1
+            color = palette.RED if not fits else palette.ORANGE if stretched else palette.BLUE
+            text = f"1→{longest}" if stretched and length == 1 else f"–→{longest}" if stretched else str(length or "–")
+            _cell(axes, column, line, text, color, "--" if stretched else "-")
+        result = (str(min(p or 1, q or 1)) if 0 in (p, q) else str(longest)) if fits else "✗"
+        _cell(axes, column, 2.35, result, palette.INK if fits else palette.RED, "-")
+    for line, name in ((0, "a"), (1, "b"), (2.35, "a + b")):
+        axes.text(-0.75, line, name, ha="right", va="center", fontsize=FONT + 2, color=palette.INK)
+    axes.axhline(1.68, color=palette.INK, linewidth=0.8)
+    axes.set(xlim=(-1.6, axes_count - 0.4), ylim=(2.9, -0.55))
+    axes.set_axis_off()
+    return figure
+
+
+def _cell(axes: Axes, column: float, line: float, text: str, color: str, style: str) -> None:
+    axes.add_patch(
+        Rectangle((column - 0.42, line - 0.4), 0.84, 0.8, fill=False, edgecolor=color, linestyle=style, linewidth=2)
+    )
+    axes.text(column, line, text, ha="center", va="center", fontsize=FONT + 3, color=color)
+
+
+def convolution_step(
+    padded: Tensor,
+    under: Tensor,
+    products: Tensor,
+    output: Tensor,
+    broken: Tensor,
+    place: tuple[int, int],
+    stride: int,
+    dilation: int,
+) -> Picture:
+    """One place of a 3x3 kernel on its way: picture, window, products, output, and what does not move along.
+
+    Args:
+        padded: (H, W) the picture with its padding.
+        under, products: (3, 3) what lies under the kernel, and that times the kernel.
+        output: (out_h, out_w).
+        broken: (out_h, out_w): f(shifted x) - shifted f(x).
+        place: the window's row and column in the output.
+        stride, dilation: as given to the convolution.
+    """
+    figure = Picture(8.6, 4.9)
+    grid = figure.add_gridspec(2, 6)
+    panels = [figure.add_subplot(spot) for spot in (grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, :3], grid[1, 3:])]
+    titles = (
+        f"picture, padded: {padded.shape[0]}x{padded.shape[1]}",
+        "under the kernel",
+        "times the kernel; their sum is one output",
+        f"output: {output.shape[0]}x{output.shape[1]}",
+        "f(shift x) − shift f(x)",
+    )
+    largest = max(output.abs().max().item(), 1e-6)
+    scales = (None, 1.0, None, largest, largest)
+    for axes, title, array, scale in zip(
+        panels, titles, (padded, under, products, output, broken), scales, strict=True
+    ):
+        axes.set_title(title, fontsize=FONT, color=palette.INK)
+        if array is padded:
+            axes.imshow(padded.numpy(), cmap=palette.PICTURE)
+            axes.set_xticks([])
+            axes.set_yticks([])
+        else:
+            numbers(axes, array, scale)
+    reach = 2 * dilation + 1
+    frame(panels[0], place[0] * stride, place[1] * stride, reach, reach)
+    frame(panels[3], *place, 1, 1)
+    return figure

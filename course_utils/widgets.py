@@ -1,0 +1,167 @@
+"""The explorers: one a lesson, a picture and the controls that move it.
+
+Each is made of ipywidgets alone. Without a kernel (on a page, or before the cell is run) the picture as it was last
+drawn is left in its place.
+"""
+
+import base64
+
+import ipywidgets
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import convolution, plots
+
+WIDE = {"description_width": "110px"}
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls above a picture; every change of a control draws the picture anew.
+
+    A subclass makes its controls, hands them on, and says in ``draw`` what the picture and the sentence below it are.
+
+    Args:
+        title: what it lets one explore, for readers without a kernel.
+        controls: widgets with a ``value``.
+        layout: how the controls are arranged; one below the other unless given.
+    """
+
+    def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
+        self.title = title
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.sentence = ipywidgets.HTML()
+        super().__init__([layout or ipywidgets.VBox(controls), self.picture, self.sentence])
+        for control in controls:
+            control.observe(self._changed, "value")
+        self._changed()
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        """The picture and the sentence (HTML) for the controls as they stand."""
+        raise NotImplementedError
+
+    def _changed(self, change: object = None) -> None:
+        picture, sentence = self.draw()
+        self.picture.value = picture._repr_png_()
+        self.sentence.value = sentence
+
+    def _repr_mimebundle_(self, **arguments) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**arguments)
+        still = base64.b64encode(self.picture.value).decode()
+        return {**bundle, "image/png": still, "text/plain": f"{self.title}: run this cell to move it."}
+
+
+class Broadcasting(Explorer):
+    """Two shapes: how they align from the right, which axis stretches, or why they do not fit."""
+
+    def __init__(self):
+        self.first = ipywidgets.Text("4, 1, 3", description="shape of a", style=WIDE)
+        self.second = ipywidgets.Text("5, 3", description="shape of b", style=WIDE)
+        super().__init__("Explorer: two shapes and how they align", [self.first, self.second])
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        shapes = [_shape(field.value) for field in (self.first, self.second)]
+        if None in shapes:
+            field = self.first if shapes[0] is None else self.second
+            return plots.shapes((), ()), f"The {field.description} should be up to six whole numbers, such as 4, 1, 3."
+        return plots.shapes(*shapes), self.say(*shapes)
+
+    @staticmethod
+    def say(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+        """What happens when tensors of these shapes are added, axis by axis."""
+        try:
+            result = tuple(torch.broadcast_shapes(a, b))
+        except RuntimeError:
+            pairs = zip(reversed(a), reversed(b), strict=False)
+            place, (p, q) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1] and 1 not in pair)
+            return f"They do not fit: axis {place} from the right is {p} in one and {q} in the other, and neither is 1."
+        stretched = [
+            f"{name} along axis {axis - len(result)}"
+            for name, shape in (("a", a), ("b", b))
+            for axis, length in enumerate((1,) * (len(result) - len(shape)) + shape)
+            if length != result[axis]
+        ]
+        return f"a + b has shape {result}. Stretched: {', '.join(stretched) or 'nothing'}."
+
+
+class Convolution(Explorer):
+    """A picture, a 3x3 kernel, and everything between them and the output.
+
+    Args:
+        image: (H, W), floats.
+        kernel: (3, 3), where to begin.
+    """
+
+    def __init__(self, image: Tensor, kernel: Tensor):
+        self.image = image
+
+        def slider(name: str, value: int, low: int, high: int) -> ipywidgets.IntSlider:
+            return ipywidgets.IntSlider(value, low, high, description=name, style=WIDE, layout={"width": "330px"})
+
+        self.shift = slider("shift picture", 0, -6, 6)
+        self.stride, self.padding = slider("stride", 1, 1, 4), slider("padding", 0, 0, 4)
+        self.dilation = slider("dilation", 1, 1, 4)
+        self.row, self.column = slider("window row", 8, 0, 25), slider("window column", 8, 0, 25)
+        self.kernel = [
+            ipywidgets.FloatText(value, step=0.5, layout={"width": "64px"}) for value in kernel.flatten().tolist()
+        ]
+        sliders = [self.shift, self.stride, self.padding, self.dilation, self.row, self.column]
+        names = ("top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right")
+        for field, name in zip(self.kernel, names, strict=True):
+            field.tooltip = f"kernel, {name}"
+        grid = ipywidgets.GridBox(self.kernel, layout={"grid_template_columns": "repeat(3, 70px)"})
+        layout = ipywidgets.HBox(
+            [ipywidgets.VBox(sliders), ipywidgets.VBox([ipywidgets.Label("kernel"), grid])],
+            layout={"flex_flow": "row wrap"},
+        )
+        super().__init__("Explorer: a kernel on its way over a picture", [*sliders, *self.kernel], layout)
+
+    def apply(self, image: Tensor) -> Tensor:
+        """(H, W) -> (out_h, out_w), with the kernel and the options as they stand."""
+        weight = torch.tensor([field.value for field in self.kernel]).view(1, 1, 3, 3)
+        options = self.stride.value, self.padding.value, self.dilation.value
+        return convolution.conv2d(image[None, None], weight, None, *options)[0, 0]
+
+    def shifted(self) -> Tensor:
+        return self.image.roll(self.shift.value, dims=-1)
+
+    def window(self) -> tuple[Tensor, Tensor, float]:
+        """What lies under the kernel (3, 3), its products with the kernel (3, 3), and their sum."""
+        stride, padding, dilation = self.stride.value, self.padding.value, self.dilation.value
+        columns = convolution.im2col(self.shifted()[None], 3, dilation, padding, stride)  # (9, L)
+        under = columns.view(9, *self.apply(self.image).shape)[:, self.row.value, self.column.value].view(3, 3)
+        products = under * torch.tensor([field.value for field in self.kernel]).view(3, 3)
+        return under, products, products.sum().item()
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        output = self.apply(self.shifted())
+        for slider, size in ((self.row, output.shape[0]), (self.column, output.shape[1])):
+            slider.max = size - 1  # a window that no longer exists moves to the last one
+        moved = self.apply(self.image).roll(self.shift.value // self.stride.value, dims=-1)
+        picture = plots.convolution_step(
+            F.pad(self.shifted(), [self.padding.value] * 4),
+            *self.window()[:2],
+            output,
+            output - moved,
+            place=(self.row.value, self.column.value),
+            stride=self.stride.value,
+            dilation=self.dilation.value,
+        )
+        return picture, self.say()
+
+    def say(self) -> str:
+        """The size formula filled in, and the sum of the window."""
+        size, s, p, d = self.image.shape[-1], self.stride.value, self.padding.value, self.dilation.value
+        out = convolution.output_size(size, 3, s, p, d)
+        return (
+            f"<b>Size:</b> ({size} + 2·{p} − {d}·(3 − 1) − 1) // {s} + 1 = <b>{out}</b> columns. "
+            f"<b>Sum</b> of the nine products: <b>{self.window()[2]:.2f}</b>."
+        )
+
+
+def _shape(text: str) -> tuple[int, ...] | None:
+    """ "4, 1, 3" -> (4, 1, 3); None if it is no shape."""
+    words = text.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    if len(words) > 6 or not all(word.isdecimal() and 0 < int(word) < 1000 for word in words):
+        return None
+    return tuple(int(word) for word in words)

@@ -1,0 +1,359 @@
+"""What check does with answers that are no answers: it survives them, and says in words what it saw."""
+
+import builtins
+import os
+import random
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.signal  # noqa: F401  so that no answer's time goes into importing it
+import torch
+
+from course_utils import convolution, exercises
+from course_utils.exercises import EXERCISES, check, hint, memory, progress, show, solution, use
+from course_utils.exercises import running as running_module
+from course_utils.exercises.running import TimeLimit, time_limit
+
+from .test_exercises import typed
+
+RIGHT = """
+def cross_correlate2d(image, kernel):
+    (height, width), (kh, kw) = image.shape, kernel.shape
+    result = torch.zeros(height - kh + 1, width - kw + 1, dtype=image.dtype)
+    for i in range(height - kh + 1):
+        for j in range(width - kw + 1):
+            result[i, j] = (image[i : i + kh, j : j + kw] * kernel).sum()
+    return result
+"""
+
+
+def answer(body: str, name: str = "cross_correlate2d", arguments: str = "image, kernel"):
+    lines = "".join(f"    {line}\n" for line in body.strip("\n").splitlines())
+    return typed(f"def {name}({arguments}):\n{lines}", name)
+
+
+# --- Ways to break check by accident ------------------------------------------------------------------------------
+
+ACCIDENTS = {
+    "raises": ("raise ValueError('no')", "ValueError: no"),
+    "raises what is no Exception": ("raise BaseException('odd')", "BaseException: odd"),
+    "raises an error that cannot be printed": (
+        "class Odd(Exception):\n    def __str__(self): raise RuntimeError\nraise Odd()",
+        "its message cannot be printed",
+    ),
+    "calls sys.exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "fails an assertion": ("assert image.shape == kernel.shape, 'unequal'", "AssertionError: unequal"),
+    "divides by zero": ("return 1 / 0", "ZeroDivisionError"),
+    "names what is not there": ("return imgae * 2", "name 'imgae' is not defined"),
+    "indexes beyond the end": ("return image[100]", "IndexError"),
+    "loops for ever": ("while True: pass", "did not end within"),
+    "loops for ever and catches everything": (
+        "while True:\n    try: image + 1\n    except Exception: pass",
+        "did not end within",
+    ),
+    "loops for ever in torch": ("while True: image = image + 1", "did not end within"),
+    "sleeps": ("import time\ntime.sleep(1000)", "did not end within"),
+    "waits for input": ("return input('which stride? ')", "input() waits for somebody"),
+    "recurses": ("return cross_correlate2d(image, kernel)", "calls itself again and again"),
+    "returns nothing": ("image * 2", "is there a return"),
+    "returns a list": ("return [[1.0, 2.0]]", "expected a tensor, yours is a list"),
+    "returns an array": ("return image.numpy()", "torch.from_numpy()"),
+    "returns a number": ("return 3.0", "yours is a float, 3.0"),
+    "returns a function": ("return lambda: image", "yours is a function"),
+    "returns a generator that never ends": ("import itertools\nreturn (i for i in itertools.count())", "a generator"),
+    "returns nan": ("return torch.full((2, 2), float('nan'))", "numbers are nan"),
+    "returns a sparse tensor": ("return torch.zeros(2, 2).to_sparse()", "expected an ordinary tensor"),
+    "returns a complex tensor": ("return torch.zeros(2, 2, dtype=torch.complex64)", "yours torch.complex64"),
+    "returns a tensor without numbers": ("return torch.zeros(0)", "yours (0,)"),
+    "returns what cannot be compared or printed": (
+        "class Odd:\n    def __eq__(self, other): raise RuntimeError\n    def __repr__(self): raise RuntimeError\n"
+        "return Odd()",
+        "yours is a Odd",
+    ),
+    "prints a megabyte": ("print('x' * 10**6)\nreturn image", "1,000,00"),
+    "eats memory": ("return torch.ones(10**10, dtype=torch.float64)", "more than 2 GB of memory"),
+    "eats memory in a list": ("many = []\nwhile True: many.append(torch.empty(10**8))", "more than 2 GB of memory"),
+    "changes its input": ("image *= 2\nreturn image[:2, :2]", "2 cases right|0 of 4"),
+    "takes other arguments": None,
+    "is a class": None,
+    "was called already": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def short_limit(monkeypatch):
+    monkeypatch.setattr(running_module, "SECONDS", 1.5)
+
+
+@pytest.mark.parametrize("accident", [name for name, how in ACCIDENTS.items() if how])
+def test_check_survives(accident, capsys):
+    body, sentence = ACCIDENTS[accident]
+    verdict = check(answer(body))
+    assert verdict.state == "failed"
+    assert any(part in repr(verdict) for part in sentence.split("|")), verdict
+    assert len(repr(verdict)) < 1500
+    assert capsys.readouterr().out == "", "what the answer prints stands in the verdict, shortened"
+    assert check(typed(RIGHT, "cross_correlate2d")).passed, "check works as before"
+
+
+def test_other_arguments_are_named():
+    verdict = check(answer("return image", arguments="image"))
+    assert "it should take (image, kernel), yours takes (image)" in repr(verdict)
+
+
+def test_what_is_no_function_is_told_so():
+    assert "without brackets" in repr(check(torch.zeros(2)))
+    assert "without brackets" in repr(check(None))
+    assert "no exercise is called Odd" in repr(check(type("Odd", (), {})))
+    assert "no exercise is called <lambda>" in repr(check(lambda image, kernel: image))
+
+
+def test_what_an_answer_changes_is_put_back():
+    torch.manual_seed(7)
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
+    folder, depth, asking = os.getcwd(), sys.getrecursionlimit(), builtins.input
+    check(
+        answer(
+            "import os, random, sys, numpy\n"
+            "torch.manual_seed(1); random.seed(1); numpy.random.seed(1)\n"
+            "torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False)\n"
+            "os.chdir('/'); sys.setrecursionlimit(5000)\n"
+            "return image"
+        )
+    )
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert np.random.get_state()[1].tolist() == states[2]
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert (os.getcwd(), sys.getrecursionlimit(), builtins.input) == (folder, depth, asking)
+
+
+def test_stop_button_reaches_the_reader():
+    with pytest.raises(KeyboardInterrupt):
+        check(answer("raise KeyboardInterrupt"))
+
+
+def test_time_limit_works_off_the_main_thread_too():
+    seen = []
+
+    def loop():
+        try:
+            with time_limit(0.2):
+                while True:
+                    time.sleep(0.01)
+        except TimeLimit:
+            seen.append("stopped")
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert seen == ["stopped"]
+
+
+def test_time_limit_leaves_nothing_armed():
+    with time_limit(0.05):
+        pass
+    time.sleep(0.2)
+
+
+# --- What it says -------------------------------------------------------------------------------------------------
+
+
+def test_stub_is_not_attempted():
+    verdict = check(answer('"""(H, W), (kh, kw) -> ..."""\n# YOUR CODE HERE\nraise NotImplementedError'))
+    assert repr(verdict) == "○ cross_correlate2d: not attempted yet (about 10 minutes)"
+    assert not verdict.passed
+
+
+def test_stub_line_left_standing_is_pointed_out():
+    verdict = check(answer("result = image * 2\nraise NotImplementedError"))
+    assert verdict.state == "failed"
+    assert "take it out" in repr(verdict)
+
+
+def test_fault_left_as_it_was_is_not_attempted():
+    assert check(exercises.lesson_01.the_fault, name="flatten_features").state == "not attempted"
+    commented = answer("# hm\nreturn x.view(-1, 16*5*5)", "flatten_features", "x")
+    assert check(commented).state == "not attempted"
+
+
+def test_passed_says_how_many():
+    assert repr(check(typed(RIGHT, "cross_correlate2d"))) == (
+        "✓ cross_correlate2d: all 4 cases right, and 20 drawn ones"
+    )
+
+
+def test_failure_shows_the_readers_own_line_and_not_ours():
+    text = repr(check(answer("total = 0\nreturn image @ kernel")))
+    assert "your line 3: return image @ kernel" in text
+    assert "checking.py" not in text
+    assert "running.py" not in text
+
+
+def test_first_failing_case_is_shown_with_its_shapes():
+    wrong = typed(RIGHT.replace("width - kw + 1, dtype", "width - kh + 1, dtype"), "cross_correlate2d")
+    text = repr(check(wrong))
+    assert "2 of 4 cases right" in text
+    assert "a kernel taller than wide: image (6, 7), kernel (3, 2)" in text
+
+
+def test_drawn_inputs_find_what_named_cases_miss_and_the_smallest_is_shown():
+    shapes = [tuple(c.arguments[0].shape) for c in EXERCISES["cross_correlate2d"].named_cases()]
+    body = f"if tuple(image.shape) not in {shapes}: return image\n" + "\n".join(
+        line.removeprefix("    ") for line in RIGHT.strip().splitlines()[1:]
+    )
+    verdict = check(answer(body))
+    assert "all 4 named cases right, but" in verdict.headline
+    drawn = [c for c in EXERCISES["cross_correlate2d"].drawn_cases() if tuple(c.arguments[0].shape) not in shapes]
+    smallest = min((c for c in drawn if c.arguments[1].numel() > 1), key=lambda c: c.size())
+    assert f"image {tuple(smallest.arguments[0].shape)}" in verdict.details[0]
+
+
+def test_changed_input_is_told():
+    verdict = check(typed(RIGHT.replace("    return", "    image.zero_()\n    return"), "cross_correlate2d"))
+    assert "it changes image" in repr(verdict)
+
+
+def test_right_values_without_gradient_are_told():
+    body = "import torch.nn.functional as F\nwith torch.no_grad(): return flat(x, kernel_size, stride, padding)"
+    helper = exercises.source_of(EXERCISES["max_pool2d"].reference, "flat")
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    source = f"{helper}\ndef max_pool2d(x, kernel_size, stride=None, padding=0):\n{lines}"
+    assert "no gradient reaches x" in repr(check(typed(source, "max_pool2d")))
+
+
+def test_html_says_the_same_and_escapes():
+    page = check(answer("raise ValueError('<b>')"))._repr_html_()
+    assert "cross_correlate2d" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>'" not in page
+
+
+# --- The thing itself ---------------------------------------------------------------------------------------------
+
+THE_THING = {
+    "the block": "from course_utils.convolution import cross_correlate2d as mine\nreturn mine(image, kernel)",
+    "the block, through its module": "import course_utils.convolution as c\nreturn c.cross_correlate2d(image, kernel)",
+    "a neighbour of the block": "return convolution.conv2d(image[None], kernel[None, None])[0]",
+    "the library": "return torch.nn.functional.conv2d(image[None, None], kernel[None, None])[0, 0]",
+    "the library under another name": "slide = torch.conv2d\nreturn slide(image[None, None], kernel[None, None])[0, 0]",
+    "a layer of the library": (
+        "layer = torch.nn.Conv2d(1, 1, tuple(kernel.shape), bias=False).to(image.dtype)\n"
+        "layer.weight.data[:] = kernel\nreturn layer(image[None])[0].detach()"
+    ),
+    "another library": (
+        "import scipy.signal\nreturn torch.from_numpy(scipy.signal.correlate2d(image.numpy(), kernel.numpy(), 'valid'))"
+    ),
+    "the library, its error caught": (
+        "try: return torch.conv2d(image[None, None], kernel[None, None])[0, 0]\nexcept BaseException: return image"
+    ),
+    "our reference": "from course_utils.exercises import lesson_01\nreturn lesson_01.cross_correlate2d(image, kernel)",
+}
+
+
+@pytest.mark.parametrize("way", THE_THING)
+def test_the_thing_itself_is_no_answer(way):
+    verdict = check(answer(THE_THING[way]))
+    assert verdict.state == "failed"
+    assert "that is the thing itself" in repr(verdict)
+
+
+def test_the_block_itself_handed_over():
+    assert "that is the thing itself" in repr(check(convolution.cross_correlate2d))
+    assert "that is the thing itself" in repr(check(EXERCISES["cross_correlate2d"].reference))
+
+
+def test_methods_of_a_tensor_count_too(monkeypatch):
+    from course_utils.exercises.running import Forbidden, ThingItself
+
+    with pytest.raises(ThingItself, match=r"torch\.Tensor\.softmax"), Forbidden(("torch.Tensor.softmax",)):
+        torch.zeros(3).softmax(0)
+    torch.zeros(3).softmax(0)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_forbidden_name_exists(name):
+    import scipy.spatial.distance  # noqa: F401
+    import torchvision.transforms.functional  # noqa: F401
+
+    from course_utils.exercises.running import _resolve
+
+    for forbidden in EXERCISES[name].not_allowed:
+        assert _resolve(forbidden) is not None
+
+
+# --- hint, solution, show, use, progress ----------------------------------------------------------------------------
+
+
+def test_hints_come_one_by_one(monkeypatch):
+    monkeypatch.setattr(exercises, "_hints_given", exercises.Counter())
+    told = [hint("output_size").text for _ in range(4)]
+    steps = EXERCISES["output_size"].hints
+    assert [step in text for step, text in zip(steps, told, strict=False)] == [True] * 3
+    assert told[2] == told[3], "the last one stays"
+    assert "solution(output_size)" in told[2]
+    assert "solution" not in told[0]
+
+
+def test_unknown_exercises_are_named():
+    for function in (hint, solution, show, use):
+        with pytest.raises(ValueError, match="'no_such_thing'"):
+            function("no_such_thing") if function in (hint, solution) else function(_no_such_thing())
+
+
+def _no_such_thing():
+    def no_such_thing():
+        pass
+
+    return no_such_thing
+
+
+def test_solution_can_be_pasted_and_passes():
+    for name in EXERCISES:
+        assert check(typed(solution(name).text, name)).passed
+
+
+def test_use_is_ours_until_theirs_is_right():
+    wrong, right = answer("return image"), typed(RIGHT, "cross_correlate2d")
+    assert use(wrong) is EXERCISES["cross_correlate2d"].reference
+    assert use(right) is right
+
+
+def test_show_draws_right_and_wrong():
+    from matplotlib.figure import Figure
+
+    assert isinstance(show(answer("return image[1:, 1:]")), Figure)
+    assert "should be 3, yours 5" in repr(
+        show(answer("return size", "output_size", "size, kernel_size, stride, padding, dilation"))
+    )
+    assert "ValueError" in repr(show(answer("raise ValueError")))
+
+
+def test_progress_remembers_what_passed_and_nothing_else():
+    assert "01_convolution: 0 of 7" in progress().text
+    check(answer("return image"))
+    assert memory.done() == set()
+    check(typed(RIGHT, "cross_correlate2d"))
+    assert memory.done() == {"cross_correlate2d"}
+    assert "✓ cross_correlate2d" in progress().text
+    assert "01_convolution: 1 of 7" in progress().text
+
+
+@pytest.mark.parametrize("content", ["", "{", "3", '{"a": 1}', "[1, null]"])
+def test_damaged_progress_costs_nothing_but_itself(content):
+    memory.folder().mkdir(parents=True, exist_ok=True)
+    (memory.folder() / "done.json").write_text(content)
+    progress()
+    check(typed(RIGHT, "cross_correlate2d"))
+    assert "cross_correlate2d" in memory.done()
+
+
+def test_state_folder_that_cannot_be_written_does_not_stop_a_reader(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("VISION_COURSE_STATE", str(tmp_path / "file"))
+    assert check(typed(RIGHT, "cross_correlate2d")).passed
+    assert memory.done() == set()

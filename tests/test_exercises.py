@@ -1,0 +1,199 @@
+"""The table exercise by mistake: every mistake is rejected with its own sentence, every right answer passes."""
+
+import inspect
+import itertools
+import linecache
+import math
+import types
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_utils import convolution
+from course_utils.exercises import EXERCISES, check, source_of
+from course_utils.exercises.checking import argument_names, try_case
+from course_utils.exercises.comparing import same
+from course_utils.exercises.running import run
+
+TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
+
+
+def typed(source: str, name: str):
+    """A function as a learner would have it: compiled from a cell, with what the lesson's first cell imports."""
+    filename = f"<cell {abs(hash(source))}>"
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    cell = types.ModuleType("__main__")
+    cell.__dict__.update(torch=torch, F=F, math=math, convolution=convolution)
+    exec(compile(source, filename, "exec"), cell.__dict__)
+    return cell.__dict__[name]
+
+
+def mistakes_of(name):
+    return {mistake.function.__name__: mistake for mistake in EXERCISES[name].mistakes}
+
+
+@pytest.mark.parametrize(("name", "mistake"), TABLE)
+def test_every_mistake_is_rejected_with_its_own_sentence(name, mistake):
+    chosen = mistakes_of(name)[mistake]
+    verdict = check(typed(source_of(chosen.function, name), name))
+    assert verdict.state == "failed"
+    others = {m.sentence for m in EXERCISES[name].mistakes} - {chosen.sentence}
+    assert chosen.sentence in verdict.details
+    assert not others & set(verdict.details)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_cases_tell_every_pair_of_mistakes_apart(name):
+    """By their outcomes, not only by the order in which they are tried; twins must share one sentence."""
+    exercise = EXERCISES[name]
+    names = argument_names(exercise)
+    outcomes = {
+        m: [run(m.function, case, names, gradients=exercise.gradients) for case in exercise.named_cases()]
+        for m in exercise.mistakes
+    }
+    for one, other in itertools.combinations(exercise.mistakes, 2):
+        alike = all(same(a, b, exercise.tolerance) for a, b in zip(outcomes[one], outcomes[other], strict=True))
+        assert not alike or one.sentence == other.sentence, (one.function.__name__, other.function.__name__)
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_named_cases_alone_reject_every_mistake(name):
+    exercise = EXERCISES[name]
+    for mistake in exercise.mistakes:
+        tries = [try_case(mistake.function, exercise, case) for case in exercise.named_cases()]
+        assert any(t.wrong for t in tries), mistake.function.__name__
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_reference_typed_into_a_cell_passes(name):
+    verdict = check(typed(source_of(EXERCISES[name].reference, name), name))
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_exercise_is_fit_to_be_set(name):
+    exercise = EXERCISES[name]
+    assert len(exercise.mistakes) >= 3
+    assert 1 <= exercise.difficulty <= 5
+    assert exercise.minutes >= 1
+    assert len(exercise.hints) >= 2
+    assert len({case.name for case in exercise.named_cases()}) == len(exercise.named_cases()) >= 3
+    assert inspect.getdoc(exercise.reference)
+    asked = argument_names(exercise)
+    assert all(list(inspect.signature(m.function).parameters) == asked for m in exercise.mistakes)
+    for case in [*exercise.named_cases(), *exercise.drawn_cases()]:
+        outcome = run(exercise.reference, case, asked, gradients=exercise.gradients)
+        assert outcome.error is None, (case.name, outcome.error)
+        assert not outcome.altered
+
+
+# --- Right in another style -------------------------------------------------------------------------------------
+
+
+def to_float_into_zeros(images):
+    result = torch.zeros(len(images), 1, *images.shape[1:])
+    result[:, 0] = images
+    result /= 255
+    return result
+
+
+def standardize_with_numpy(x):
+    array = x.numpy().copy()
+    for channel in range(array.shape[1]):
+        part = array[:, channel]
+        array[:, channel] = (part - part.mean()) / part.std(ddof=1)
+    return torch.from_numpy(array)
+
+
+def distances_by_the_binomial(a, b):
+    a64, b64 = a.double(), b.double()
+    squares = (a64**2).sum(1)[:, None] - 2 * a64 @ b64.T + (b64**2).sum(1)
+    return squares.clamp(min=0).sqrt().float()
+
+
+def numerical_gradient_by_rows_of_the_identity(f, x):
+    h = 1e-2 if x.dtype == torch.float32 else 1e-4
+    directions = torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    slopes = [(f(x + h * direction) - f(x - h * direction)) / (2 * h) for direction in directions]
+    return torch.stack(slopes).view_as(x)
+
+
+def output_size_by_counting(size, kernel_size, stride, padding, dilation):
+    return len(range(0, size + 2 * padding - dilation * (kernel_size - 1), stride))
+
+
+def cross_correlate2d_with_numpy(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(image.numpy(), tuple(kernel.shape))
+    return torch.from_numpy(np.einsum("ijuv,uv->ij", windows, kernel.numpy()))
+
+
+def max_pool2d_by_comparing_shifted_pictures(x, kernel_size, stride=None, padding=0):
+    stride = kernel_size if stride is None else stride
+    x = F.pad(x, (padding,) * 4, value=float("-inf"))
+    height, width = (x.shape[2] - kernel_size) // stride + 1, (x.shape[3] - kernel_size) // stride + 1
+    best = None
+    for i in range(kernel_size):
+        for j in range(kernel_size):
+            rows = slice(i, i + stride * (height - 1) + 1, stride)
+            tap = x[:, :, rows, slice(j, j + stride * (width - 1) + 1, stride)]
+            best = tap if best is None else torch.where(tap > best, tap, best)
+    return best
+
+
+def equivariance_error_as_a_tensor(f, x, shift, stride):
+    before = f(torch.cat([x[..., -shift:], x[..., :-shift]], dim=-1))
+    after = torch.roll(f(x), shifts=(shift // stride,), dims=(3,))
+    rim = after.size(3) // 4
+    return (before - after)[:, :, :, rim : after.size(3) - rim].abs().amax()
+
+
+def conv2d_by_einsum(x, weight, bias):
+    windows = x.unfold(2, weight.shape[2], 1).unfold(3, weight.shape[3], 1)
+    return torch.einsum("nchwuv,ocuv->nohw", windows, weight) + bias.view(1, -1, 1, 1)
+
+
+def receptive_field_from_the_end(layers):
+    field = 1
+    for kernel_size, stride, dilation in reversed(layers):
+        field = (field - 1) * stride + dilation * (kernel_size - 1) + 1
+    return field
+
+
+def flatten_features_by_a_list(x):
+    return torch.stack([picture.reshape(-1) for picture in x])
+
+
+UNUSUAL = {
+    "to_float": to_float_into_zeros,
+    "standardize": standardize_with_numpy,
+    "distances": distances_by_the_binomial,
+    "numerical_gradient": numerical_gradient_by_rows_of_the_identity,
+    "output_size": output_size_by_counting,
+    "cross_correlate2d": cross_correlate2d_with_numpy,
+    "max_pool2d": max_pool2d_by_comparing_shifted_pictures,
+    "equivariance_error": equivariance_error_as_a_tensor,
+    "conv2d": conv2d_by_einsum,
+    "receptive_field": receptive_field_from_the_end,
+    "flatten_features": flatten_features_by_a_list,
+}
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_unusual_right_answer_passes(name):
+    verdict = check(UNUSUAL[name], name=name)
+    assert verdict.passed, verdict
+
+
+# --- References against the blocks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in EXERCISES if hasattr(convolution, name)])
+def test_reference_agrees_with_the_block(name):
+    """What a reader writes in the lesson is what the course computes with afterwards."""
+    exercise, block = EXERCISES[name], getattr(convolution, name)
+    for case in [*exercise.named_cases(), *exercise.drawn_cases(50, seed=2)]:
+        ours = run(exercise.reference, case, argument_names(exercise), gradients=exercise.gradients)
+        theirs = run(block, case, argument_names(exercise), gradients=exercise.gradients)
+        assert same(ours, theirs), case.name
