@@ -5,8 +5,8 @@ Names, order of arguments, defaults and results are those of ``torch.nn.function
 """
 
 import math
-import operator
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 Size = int | Sequence[int]  # one number for both directions, or (vertical, horizontal)
 IMAGES = "(N, C, H, W)", "(C, H, W)"
+NO_ARITHMETIC = torch.bool, torch.uint16, torch.uint32, torch.uint64  # PyTorch only stores these
 
 
 # --- Sizes --------------------------------------------------------------------------------------------------
@@ -47,10 +48,11 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, 
 
 
 def receptive_field(layers: Sequence[tuple[int, int, int]]) -> int:
-    """How many input pixels, along one side, can change one number of the last layer?
+    """How long, along one side, is the stretch of input pixels that can change one number of the last layer?
 
     Each layer, pooling included, widens the field by its own reach, counted in the steps between neighbours
-    of its input; its stride widens the steps of the layers after it.
+    of its input; its stride widens the steps of the layers after it. Dilation, and a stride longer than the
+    next kernel, leave gaps inside the stretch.
 
     Args:
         layers: (kernel_size, stride, dilation) of each layer, first layer first.
@@ -61,9 +63,11 @@ def receptive_field(layers: Sequence[tuple[int, int, int]]) -> int:
     Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks",
     Distill (2019), section "Single-path networks".
     """
+    if not isinstance(layers, Sequence):
+        raise TypeError(f"layers must be a list of (kernel_size, stride, dilation), got {layers!r}")
     field = step = 1
     for number, layer in enumerate(layers):
-        if isinstance(layer, int) or len(layer) != 3:
+        if not isinstance(layer, Sequence) or len(layer) != 3:
             raise ValueError(f"layers[{number}] must be (kernel_size, stride, dilation), got {layer!r}")
         kernel_size, stride, dilation = (_whole(value, f"layers[{number}]", 1) for value in layer)
         field += dilation * (kernel_size - 1) * step
@@ -203,7 +207,7 @@ def col2im(
     padded = height + 2 * pad_h, width + 2 * pad_w
     out_h, out_w = _places(padded, kernel_size, stride, dilation)
     area = kernel_size[0] * kernel_size[1]
-    if columns.shape[-2] % area or columns.shape[-2] == 0:
+    if columns.shape[-2] % area:
         raise ValueError(
             f"columns: needs channels * {area} rows, for kernel_size {kernel_size}; got {columns.shape[-2]}"
         )
@@ -213,13 +217,11 @@ def col2im(
             f"{height}x{width}, but there are {columns.shape[-1]} columns"
         )
     channels = columns.shape[-2] // area
-    taps = columns.unflatten(-1, (out_h, out_w)).unflatten(
-        -3, (channels, area)
-    )  # (..., C, kh*kw, out_h, out_w)
+    taps = columns.unflatten(-1, (out_h, out_w)).unflatten(-3, (channels, area))  # (..., C, kh*kw, out_h, out_w)
     x = columns.new_zeros(*taps.shape[:-3], *padded)
     for tap, (rows, cols) in enumerate(_slices(kernel_size, (out_h, out_w), stride, dilation)):
         x[..., rows, cols] += taps[..., tap, :, :]
-    return x[..., pad_h : pad_h + height, pad_w : pad_w + width]
+    return x[..., pad_h : pad_h + height, pad_w : pad_w + width].contiguous()
 
 
 # --- Batches and channels -----------------------------------------------------------------------------------
@@ -264,10 +266,8 @@ def conv2d(
     _check_channels(x.shape[-3], per_group, filters, groups)
     _check_bias(bias, filters, x)
 
-    if isinstance(padding, str):
-        x = _pad_by_name(x, padding, (kh, kw), stride, dilation)
-    else:
-        x = _pad(x, _pair(padding, "padding", 0))
+    padding = _padding(padding, stride)
+    x = _pad_same(x, (kh, kw), dilation) if padding == "same" else _pad(x, padding)
     columns = im2col(x, (kh, kw), dilation, stride=stride)  # (..., C*kh*kw, L)
     parts = columns.unflatten(-2, (groups, per_group * kh * kw))  # (..., groups, C/groups*kh*kw, L)
     matrices = weight.reshape(groups, filters // groups, per_group * kh * kw)
@@ -348,6 +348,9 @@ def max_pool2d(x: Tensor, kernel_size: Size, stride: Size | None = None, padding
     Raises:
         TypeError, ValueError: if an argument is none of that, or the kernel does not fit.
     """
+    _tensor(x, "x", *IMAGES)
+    if x.is_complex() or x.dtype in NO_ARITHMETIC:
+        raise TypeError(f"x: PyTorch does not compare {x.dtype}; convert it, for example with .float()")
     lowest = -math.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
     windows = _pooling_windows(x, kernel_size, stride, padding, fill=lowest)
     winner = windows.argmax(-3, keepdim=True)  # argmax answers with the first of equal numbers
@@ -359,6 +362,9 @@ def avg_pool2d(x: Tensor, kernel_size: Size, stride: Size | None = None, padding
 
     Args, Returns, Raises: as ``max_pool2d``; ``x`` holds floating-point numbers.
     """
+    _tensor(x, "x", *IMAGES)
+    if not x.is_floating_point():
+        raise TypeError(f"x must hold floating-point numbers, got {x.dtype}")
     return _pooling_windows(x, kernel_size, stride, padding, fill=0).mean(-3)
 
 
@@ -395,15 +401,13 @@ class Conv2d(nn.Module):
         )
         groups = _whole(groups, "groups", 1)
         if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"groups: {groups} must divide in_channels {in_channels} and out_channels {out_channels}"
-            )
+            raise ValueError(f"groups: {groups} must divide in_channels {in_channels} and out_channels {out_channels}")
         self.stride, self.dilation, self.groups = (
             _pair(stride, "stride", 1),
             _pair(dilation, "dilation", 1),
             groups,
         )
-        self.padding = padding if isinstance(padding, str) else _pair(padding, "padding", 0)
+        self.padding = _padding(padding, self.stride)
         shape = (out_channels, in_channels // groups, *_pair(kernel_size, "kernel_size", 1))
         self.weight, self.bias = _learnable(shape, out_channels if bias else None)
 
@@ -477,9 +481,7 @@ class AvgPool2d(nn.Module):
 def _windows(x: Tensor, kernel_size: Size, stride: Size, dilation: Size) -> Tensor:
     """(..., C, H, W) -> (..., C, kh*kw, out_h, out_w): for each number of the kernel, all that it meets."""
     places = _places(x.shape[-2:], kernel_size, stride, dilation)
-    return torch.stack(
-        [x[..., rows, cols] for rows, cols in _slices(kernel_size, places, stride, dilation)], dim=-3
-    )
+    return torch.stack([x[..., rows, cols] for rows, cols in _slices(kernel_size, places, stride, dilation)], dim=-3)
 
 
 def _places(padded: Size, kernel_size: Size, stride: Size, dilation: Size) -> tuple[int, int]:
@@ -502,22 +504,13 @@ def _pad(x: Tensor, padding: tuple[int, int], fill: float = 0) -> Tensor:
     return F.pad(x, (horizontal, horizontal, vertical, vertical), value=fill) if any(padding) else x
 
 
-def _pad_by_name(x: Tensor, name: str, kernel_size: Size, stride: Size, dilation: Size) -> Tensor:
-    if name == "valid":
-        return x
-    if name != "same":
-        raise ValueError(f"padding must be an int, a pair, 'same' or 'valid', got {name!r}")
-    if stride != (1, 1):
-        raise ValueError(
-            f"padding='same' needs stride 1: with stride {stride} the output is smaller than the input"
-        )
+def _pad_same(x: Tensor, kernel_size: Size, dilation: Size) -> Tensor:
     missing_h, missing_w = (d * (k - 1) for k, d in zip(kernel_size, dilation, strict=True))
     left, above = missing_w // 2, missing_h // 2
     return F.pad(x, (left, missing_w - left, above, missing_h - above))
 
 
 def _pooling_windows(x: Tensor, kernel_size: Size, stride: Size | None, padding: Size, fill: float) -> Tensor:
-    _tensor(x, "x", *IMAGES)
     kernel_size, padding = _pair(kernel_size, "kernel_size", 1), _pair(padding, "padding", 0)
     stride = kernel_size if stride is None else _pair(stride, "stride", 1)
     if 2 * padding[0] > kernel_size[0] or 2 * padding[1] > kernel_size[1]:
@@ -527,9 +520,7 @@ def _pooling_windows(x: Tensor, kernel_size: Size, stride: Size | None, padding:
     return _windows(_pad(x, padding, fill), kernel_size, stride, dilation=(1, 1))
 
 
-def _learnable(
-    weight_shape: tuple[int, ...], bias_size: int | None
-) -> tuple[nn.Parameter, nn.Parameter | None]:
+def _learnable(weight_shape: tuple[int, ...], bias_size: int | None) -> tuple[nn.Parameter, nn.Parameter | None]:
     """Weight and bias, uniform within 1 / sqrt(numbers summed up in one output), drawn in PyTorch's order."""
     weight = nn.Parameter(torch.empty(weight_shape))
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
@@ -543,33 +534,51 @@ def _learnable(
 
 
 def _whole(value: int, name: str, least: int) -> int:
-    if isinstance(value, bool | Tensor) or not hasattr(value, "__index__"):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
-    value = operator.index(value)
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
-    return value
+    return int(value)
 
 
 def _pair(value: Size, name: str, least: int) -> tuple[int, int]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != 2:
-            raise ValueError(
-                f"{name} must be one whole number or a pair (vertical, horizontal), got {value!r}"
-            )
+            raise ValueError(f"{name} must be one whole number or a pair (vertical, horizontal), got {value!r}")
         return _whole(value[0], name, least), _whole(value[1], name, least)
     return (_whole(value, name, least),) * 2
 
 
+def _padding(value: Size | str, stride: tuple[int, int]) -> tuple[int, int] | str:
+    """The padding of ``conv2d``: a pair, or "same"."""
+    if not isinstance(value, str):
+        return _pair(value, "padding", 0)
+    if value not in ("same", "valid"):
+        raise ValueError(f"padding must be an int, a pair, 'same' or 'valid', got {value!r}")
+    if value == "same" and stride != (1, 1):
+        raise ValueError(f"padding='same' needs stride 1: with stride {stride} the output is smaller than the input")
+    return "same" if value == "same" else (0, 0)
+
+
 def _tensor(value: Tensor, name: str, *layouts: str, like: Tensor | None = None) -> None:
-    """``layouts``: the shapes it may have, as text: "(H, W)" has two axes."""
+    """``layouts``: the shapes it may have, as text: "(H, W)" has two axes. ``like``: what it multiplies."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
-    if value.dim() not in [layout.count(",") + 1 for layout in layouts]:
+    layout = {text.count(",") + 1: text for text in layouts}.get(value.dim())
+    if layout is None:
         raise ValueError(f"{name} must have shape {' or '.join(layouts)}, got {tuple(value.shape)}")
-    if like is not None and value.dtype != like.dtype:
+    if 0 in value.shape[1 if layout.startswith("(N") else 0 :]:
+        raise ValueError(f"{name} is empty, which only a batch may be; got shape {tuple(value.shape)}")
+    if like is None:
+        return
+    if (value.dtype, value.device) != (like.dtype, like.device):
         raise TypeError(
-            f"{name} is {value.dtype}, but the picture is {like.dtype}; convert one of them with .to()"
+            f"{name} is {value.dtype} on {value.device}, but the picture is {like.dtype} on {like.device}; "
+            f"convert one of them with .to()"
+        )
+    if value.dtype in NO_ARITHMETIC:
+        raise TypeError(
+            f"{name}: PyTorch does not multiply {value.dtype}; convert it and the picture, as with .float()"
         )
 
 
@@ -577,9 +586,7 @@ def _check_channels(channels: int, per_group: int, filters: int, groups: int) ->
     if filters % groups or channels % groups:
         raise ValueError(f"groups: {groups} must divide the {channels} channels and the {filters} filters")
     if channels != per_group * groups:
-        raise ValueError(
-            f"weight: made for {per_group * groups} channels ({groups} groups), but x has {channels}"
-        )
+        raise ValueError(f"weight: made for {per_group * groups} channels ({groups} groups), but x has {channels}")
 
 
 def _check_bias(bias: Tensor | None, filters: int, x: Tensor) -> None:

@@ -67,14 +67,15 @@ def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, widt
 def row(panels: dict[str, Tensor], width: float = 8.0) -> Picture:
     """Arrays of numbers side by side, each under its name: pictures in grey, signed ones in two colours.
 
-    Small arrays (up to 8 rows and 12 columns) carry their numbers; large signed ones a colour bar.
+    Small arrays (up to 8 rows and 16 columns) carry their numbers; large signed ones a colour bar.
 
     Args:
         panels: name -> (H, W).
     """
     ratios = [max(array.shape[1] / array.shape[0], 0.5) for array in panels.values()]
     height = width / sum(ratios) if len(panels) > 1 else width / 2 / ratios[0]
-    figure = Picture(width, min(height, 3.4) + 0.45)
+    height = min(height, 2.2 if all(map(_few, panels.values())) else 3.4)
+    figure = Picture(width, height + 0.35)
     grid = figure.add_gridspec(1, len(panels), width_ratios=ratios)
     for number, (name, array) in enumerate(panels.items()):
         axes = figure.add_subplot(grid[number])
@@ -91,8 +92,8 @@ def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
         largest: the magnitude that has full colour; the array's own unless given.
     """
     array = array.detach().double().numpy()
-    few = array.shape[0] <= 8 and array.shape[1] <= 12
-    if (array < 0).any() or few:
+    few = _few(array)
+    if few or largest is not None or (array < 0).any():
         largest = largest or max(abs(array).max().item(), 1e-12)
         norm = TwoSlopeNorm(0, -largest, largest)
         drawn = axes.imshow(array, cmap=palette.SIGNED, norm=norm, alpha=0.5 if few else 1.0)
@@ -104,7 +105,7 @@ def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
     if few:
         for i, line in enumerate(array.tolist()):
             for j, value in enumerate(line):
-                text = f"{value:.0f}" if value == round(value) else f"{value:.2f}".removesuffix("0")
+                text = f"{value + 0.0:.0f}" if value == round(value) else f"{value:.2f}".removesuffix("0")
                 axes.text(j, i, text.replace("-", "−"), ha="center", va="center", fontsize=FONT, color=palette.INK)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -151,6 +152,11 @@ def plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(palette.GREY)
     axes.tick_params(labelsize=FONT, colors=palette.INK)
+
+
+def _few(array: Tensor) -> bool:
+    """Few enough cells that each can carry its number."""
+    return array.shape[0] <= 8 and array.shape[1] <= 16
 
 
 def _plane(array: Tensor) -> Tensor:
@@ -220,7 +226,7 @@ def convolution_step(
     titles = (
         f"picture, padded: {padded.shape[0]}x{padded.shape[1]}",
         "under the kernel",
-        "times the kernel; their sum is one output",
+        "times the kernel",
         f"output: {output.shape[0]}x{output.shape[1]}",
         "f(shift x) − shift f(x)",
     )
@@ -239,4 +245,21 @@ def convolution_step(
     reach = 2 * dilation + 1
     frame(panels[0], place[0] * stride, place[1] * stride, reach, reach)
     frame(panels[3], *place, 1, 1)
+    return figure
+
+
+def colours(pictures: Tensor, columns: int, width: float = 4.2) -> Picture:
+    """Colour pictures in rows.
+
+    Args:
+        pictures: (N, 3, H, W), from 0 to 1; what lies outside is cut off.
+        columns: how many stand in a row.
+        width: of the figure, in inches.
+    """
+    rows = -(-len(pictures) // columns)
+    figure = Picture(width, width * rows / columns)
+    for number, picture in enumerate(pictures.clamp(0, 1)):
+        axes = figure.add_subplot(rows, columns, number + 1)
+        axes.imshow(picture.permute(1, 2, 0).numpy())  # (3, H, W) -> (H, W, 3)
+        axes.set_axis_off()
     return figure

@@ -101,7 +101,7 @@ class Convolution(Explorer):
         self.shift = slider("shift picture", 0, -6, 6)
         self.stride, self.padding = slider("stride", 1, 1, 4), slider("padding", 0, 0, 4)
         self.dilation = slider("dilation", 1, 1, 4)
-        self.row, self.column = slider("window row", 8, 0, 25), slider("window column", 8, 0, 25)
+        self.row, self.column = slider("window row", 15, 0, 25), slider("window column", 13, 0, 25)
         self.kernel = [
             ipywidgets.FloatText(value, step=0.5, layout={"width": "64px"}) for value in kernel.flatten().tolist()
         ]

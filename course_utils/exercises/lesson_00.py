@@ -39,7 +39,7 @@ def no_channel(images):
 
 
 def standardize(x):
-    """(N, C, H, W) -> the same shape, each channel with mean 0 and standard deviation 1 (as torch.std has it)"""
+    """(N, C, H, W) -> the same shape, each channel with mean 0 and torch.std 1"""
     mean = x.mean((0, 2, 3), keepdim=True)  # (1, C, 1, 1)
     std = x.std((0, 2, 3), keepdim=True)
     return (x - mean) / std
@@ -79,7 +79,7 @@ def uneven_channels(draw: Draw, *shape: int) -> torch.Tensor:
 
 
 def distances(a, b):
-    """(N, D), (M, D) -> (N, M): the straight-line distance of every row of a to every row of b"""
+    """(N, D), (M, D) -> (N, M): the distance of every row of a to every row of b"""
     return (a[:, None] - b[None]).square().sum(-1).sqrt()  # (N, 1, D) - (1, M, D) -> (N, M, D) -> (N, M)
 
 
@@ -103,7 +103,7 @@ def city_block(a, b):
 
 
 def numerical_gradient(f, x):
-    """The slope of f, a function to one number, along each number of x: two-sided; the shape of x"""
+    """The slope of f (to one number) along each number of x, two-sided; shaped like x"""
     step = 1e-2 if x.dtype == torch.float32 else 1e-5  # float32 keeps 7 digits: a smaller step drowns in them
     gradient = torch.zeros_like(x)
     for place in range(x.numel()):

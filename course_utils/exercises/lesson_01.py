@@ -126,7 +126,10 @@ def columns_first(image, kernel):
 
 
 def max_pool2d(x, kernel_size, stride=None, padding=0):
-    """(N, C, H, W) -> (N, C, out_h, out_w); ints; a padded pixel never wins, of equal numbers the first does"""
+    """(N, C, H, W) -> (N, C, out_h, out_w)
+
+    A padded pixel never wins; of equal numbers the first receives the gradient.
+    """
     if stride is None:
         stride = kernel_size
     x = F.pad(x, (padding, padding, padding, padding), value=-math.inf)
@@ -181,9 +184,9 @@ def drawn_pooling(draw: Draw) -> tuple:
 def equivariance_error(f, x, shift, stride):
     """max |f(x moved) - f(x) moved|, a number
 
-    x (N, C, H, W) moves `shift` columns to the right, by roll. f makes one output column of every `stride` input
-    columns, so its answer moves by shift // stride. A quarter of the output's columns on each side is left out:
-    there the rim speaks.
+    x (N, C, H, W) moves `shift` columns to the right, by roll. f makes one output column
+    of every `stride` input columns, so its answer moves by shift // stride. A quarter of
+    the output's columns on each side is left out: there the rim speaks.
     """
     moved_before = f(x.roll(shift, dims=-1))
     moved_after = f(x).roll(shift // stride, dims=-1)
