@@ -105,7 +105,7 @@ def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
     if few:
         for i, line in enumerate(array.tolist()):
             for j, value in enumerate(line):
-                text = f"{value + 0.0:.0f}" if value == round(value) else f"{value:.2f}".removesuffix("0")
+                text = f"{value + 0.0:.0f}" if value == round(value) else f"{value:.2f}"
                 axes.text(j, i, text.replace("-", "−"), ha="center", va="center", fontsize=FONT, color=palette.INK)
     axes.set_xticks([])
     axes.set_yticks([])

@@ -19,7 +19,7 @@ WIDE = {"description_width": "110px"}
 class Explorer(ipywidgets.VBox):
     """Controls above a picture; every change of a control draws the picture anew.
 
-    A subclass makes its controls, hands them on, and says in ``draw`` what the picture and the sentence below it are.
+    A subclass makes its controls, hands them on, and says in ``draw`` what the picture and the sentence above it are.
 
     Args:
         title: what it lets one explore, for readers without a kernel.
@@ -28,10 +28,10 @@ class Explorer(ipywidgets.VBox):
     """
 
     def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
-        self.title = title
-        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.title, self.drawing = title, False
         self.sentence = ipywidgets.HTML()
-        super().__init__([layout or ipywidgets.VBox(controls), self.picture, self.sentence])
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        super().__init__([layout or ipywidgets.VBox(controls), self.sentence, self.picture])
         for control in controls:
             control.observe(self._changed, "value")
         self._changed()
@@ -41,9 +41,14 @@ class Explorer(ipywidgets.VBox):
         raise NotImplementedError
 
     def _changed(self, change: object = None) -> None:
-        picture, sentence = self.draw()
-        self.picture.value = picture._repr_png_()
-        self.sentence.value = sentence
+        if self.drawing:
+            return  # draw itself has moved a control
+        self.drawing = True
+        try:
+            picture, self.sentence.value = self.draw()
+            self.picture.value = picture._repr_png_()
+        finally:
+            self.drawing = False
 
     def _repr_mimebundle_(self, **arguments) -> dict[str, str]:
         bundle = super()._repr_mimebundle_(**arguments)
@@ -96,7 +101,7 @@ class Convolution(Explorer):
         self.image = image
 
         def slider(name: str, value: int, low: int, high: int) -> ipywidgets.IntSlider:
-            return ipywidgets.IntSlider(value, low, high, description=name, style=WIDE, layout={"width": "330px"})
+            return ipywidgets.IntSlider(value, low, high, description=name, style=WIDE, layout={"width": "280px"})
 
         self.shift = slider("shift picture", 0, -6, 6)
         self.stride, self.padding = slider("stride", 1, 1, 4), slider("padding", 0, 0, 4)
@@ -111,9 +116,9 @@ class Convolution(Explorer):
             field.tooltip = f"kernel, {name}"
         grid = ipywidgets.GridBox(self.kernel, layout={"grid_template_columns": "repeat(3, 70px)"})
         layout = ipywidgets.HBox(
-            [ipywidgets.VBox(sliders), ipywidgets.VBox([ipywidgets.Label("kernel"), grid])],
-            layout={"flex_flow": "row wrap"},
+            [ipywidgets.VBox(sliders[:3]), ipywidgets.VBox(sliders[3:]), grid], layout={"flex_flow": "row wrap"}
         )
+        self.last_stride = 1
         super().__init__("Explorer: a kernel on its way over a picture", [*sliders, *self.kernel], layout)
 
     def apply(self, image: Tensor) -> Tensor:
@@ -135,8 +140,7 @@ class Convolution(Explorer):
 
     def draw(self) -> tuple[plots.Picture, str]:
         output = self.apply(self.shifted())
-        for slider, size in ((self.row, output.shape[0]), (self.column, output.shape[1])):
-            slider.max = size - 1  # a window that no longer exists moves to the last one
+        self._keep_window(output.shape)
         moved = self.apply(self.image).roll(self.shift.value // self.stride.value, dims=-1)
         picture = plots.convolution_step(
             F.pad(self.shifted(), [self.padding.value] * 4),
@@ -148,6 +152,14 @@ class Convolution(Explorer):
             dilation=self.dilation.value,
         )
         return picture, self.say()
+
+    def _keep_window(self, size: tuple[int, int]) -> None:
+        """Leave the window where it was on the picture when the stride changes, and inside when the output shrinks."""
+        before, self.last_stride = self.last_stride, self.stride.value
+        for slider, places in zip((self.row, self.column), size, strict=True):
+            place = slider.value * before // self.stride.value
+            slider.max = places - 1
+            slider.value = place
 
     def say(self) -> str:
         """The size formula filled in, and the sum of the window."""

@@ -1,0 +1,1 @@
+"""The tests of the course: of its blocks, its exercises, its notebooks."""

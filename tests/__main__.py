@@ -1,0 +1,113 @@
+"""All tests of the course, in order: ``python -m tests [--lesson 03] [--quick]``."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from course_utils.lessons import ROOT, UnknownLesson, find, lessons
+
+REPORTS = ROOT / "build" / "tests"
+NO_TESTS = 5  # pytest's exit status where nothing was selected
+
+
+class Part(NamedTuple):
+    """One command of the test run."""
+
+    name: str
+    what: str
+    command: list[str]  # what follows `python -m`
+
+
+class Result(NamedTuple):
+    """What a part came to."""
+
+    name: str
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+def parts(lesson: Path | None, quick: bool) -> list[Part]:
+    """The parts to run: all, those of one lesson, or those that need no training."""
+    pick = ["-k", lesson.name[:3]] if lesson else []  # "03_"
+    notebooks = [str(path.relative_to(ROOT)) for path in ([lesson] if lesson else lessons())]
+    nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600"]
+    style = Part("style", "code and notebooks as ruff likes them", ["ruff", "check", "."])
+    blocks = Part(
+        "blocks",
+        "the building blocks, the exercises and the commands",
+        ["pytest", "tests", "--ignore=tests/test_notebooks.py", *pick],
+    )
+    stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
+    answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *pick])
+
+    if quick:
+        return [style, blocks]
+    if not notebooks:
+        print("There are no notebooks yet: their tests are left out.")
+        return [style, blocks]
+    return [blocks, stored, answered] if lesson else [style, blocks, stored, answered]
+
+
+def run(part: Part, may_be_empty: bool) -> Result:
+    """Run one part, its output going to the screen, and count its tests."""
+    report = REPORTS / f"{part.name}.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", *part.command]
+    if part.command[0] == "pytest":
+        command.append(f"--junitxml={report}")
+    started = time.monotonic()
+    # without progress bars, as the stored outputs were made
+    status = subprocess.run(command, cwd=ROOT, env={**os.environ, "COURSE_QUIET": "1"}).returncode
+    seconds = time.monotonic() - started
+
+    suites = list(ElementTree.parse(report).iter("testsuite")) if report.exists() else []
+    tests, failed, skipped = (
+        sum(int(suite.get(name, 0)) for suite in suites for name in names)
+        for names in (("tests",), ("failures", "errors"), ("skipped",))
+    )
+    if not suites:  # not pytest, or it did not get that far
+        tests = 1
+    if status and not failed and not (status == NO_TESTS and may_be_empty):
+        tests, failed = max(tests, 1), 1
+    return Result(part.name, tests - failed - skipped, failed, skipped, seconds)
+
+
+def main() -> int:
+    """Run the parts, all of them even where one fails; 1 if one failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description="All tests of the course, in order.")
+    parser.add_argument("--lesson", help="only what tests this lesson, for example 03")
+    parser.add_argument("--quick", action="store_true", help="leave out the notebooks: no training")
+    arguments = parser.parse_args()
+    try:
+        lesson = find(arguments.lesson) if arguments.lesson else None
+    except UnknownLesson as error:
+        parser.error(str(error))
+
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    todo = parts(lesson, arguments.quick)
+    results = []
+    for number, part in enumerate(todo, start=1):
+        print(f"\n-- {number}/{len(todo)} {part.name}: {part.what}", flush=True)
+        results.append(run(part, may_be_empty=lesson is not None))
+        print(f"-- {part.name} took {results[-1].seconds:.0f} s", flush=True)
+
+    print(f"\n{'':10} {'passed':>7} {'failed':>7} {'skipped':>7} {'seconds':>7}")
+    for result in results:
+        print("{:10} {:7} {:7} {:7} {:7.0f}".format(*result))
+    passed, failed, skipped = (sum(column) for column in list(zip(*results, strict=True))[1:4])
+    print(f"{passed} passed, {failed} failed, {skipped} skipped in {sum(r.seconds for r in results):.0f} s")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

@@ -1,0 +1,99 @@
+"""Figures: made without pyplot, the same each time, and with text that can be read."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from course_utils import environment, palette, plots
+
+SIGNED = torch.linspace(-1, 1, 400).view(20, 20)
+
+FIGURES = {
+    "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
+    "row of numbers": lambda: plots.row({"x": torch.arange(6.0).view(2, 3), "y": -torch.eye(3)}),
+    "row of pictures": lambda: plots.row({"x": torch.rand(28, 28), "y": SIGNED}),
+    "beside": lambda: plots.beside(torch.zeros(1, 2, 3, 4), torch.ones(1, 2, 3, 4), "case"),
+    "beside, other shape": lambda: plots.beside(torch.zeros(3), torch.ones(2, 2), "case"),
+    "bars": lambda: plots.bars({"one": 1.0, "two": 2.5e6}, "steps"),
+    "shapes": lambda: plots.shapes((4, 1, 3), (5, 2)),
+    "no shapes": lambda: plots.shapes((), ()),
+    "colours": lambda: plots.colours(torch.rand(2, 3, 4, 4), columns=2),
+}
+
+
+def step():
+    return plots.convolution_step(torch.rand(9, 9), torch.eye(3), -torch.eye(3), SIGNED, 0 * SIGNED, (1, 2), 1, 1)
+
+
+@pytest.mark.parametrize("make", [*FIGURES.values(), step], ids=[*FIGURES, "step"])
+def test_figure_draws_inside_its_page_without_overlapping_titles(make):
+    figure = make()
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    page = figure.bbox
+    titles = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    for box in titles:
+        assert page.x0 - 1 <= box.x0
+        assert box.x1 <= page.x1 + 1
+    for number, box in enumerate(titles):
+        assert not any(box.overlaps(other) for other in titles[number + 1 :])
+
+
+def test_same_content_gives_the_same_bytes():
+    assert FIGURES["images"]()._repr_png_() == FIGURES["images"]()._repr_png_()
+
+
+def test_importing_plots_leaves_pyplot_alone():
+    code = "import sys, course_utils.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_numbers_are_written_where_they_stand():
+    figure = plots.row({"x": torch.tensor([[1.0, -2.0, 0.25], [0.0, -0.0, 10.0]])})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "−2", "0.25", "0", "0", "10"]
+
+
+def test_titles_for_each_picture_or_none():
+    with pytest.raises(ValueError, match="titles: 1 of them for 2 pictures"):
+        plots.images(torch.zeros(2, 4, 4), ["only one"])
+
+
+def test_signs_can_be_told_apart_in_greyscale():
+    from matplotlib import colormaps
+
+    grey = colormaps[palette.SIGNED](torch.linspace(0, 1, 11).numpy())[:, :3] @ [0.299, 0.587, 0.114]
+    assert all(dark < light for dark, light in itertools.pairwise(grey))
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("name", ["INK", "BLUE", "GREEN", "RED", "GREY"])
+def test_text_colours_meet_wcag_aa_on_paper(name):
+    contrast = (_luminance(palette.PAPER) + 0.05) / (_luminance(getattr(palette, name)) + 0.05)
+    assert contrast >= 4.5
+
+
+def test_environment_report_ends_well_here(capsys):
+    environment.report()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[2:10].strip() for line in lines] == ["Python", "torch", "device", "cores", "memory", "data"]
+    assert all(line.startswith("✓") for line in lines)
+
+
+def test_environment_report_says_what_to_do(capsys, monkeypatch):
+    monkeypatch.setattr(environment.torch, "__version__", "1.0")
+    monkeypatch.setattr(environment.data, "fashion_mnist", _missing)
+    environment.report()
+    text = capsys.readouterr().out
+    assert "✗ torch   1.0\n  -> the course was made with 2.14" in text
+    assert "✗ data    data/x.gz is missing\n  -> then run this cell again" in text
+
+
+def _missing():
+    raise environment.data.DataFileError("data/x.gz is missing")

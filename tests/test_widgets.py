@@ -1,0 +1,120 @@
+"""The explorers: what they show is what the blocks compute, wherever the controls stand."""
+
+import base64
+
+import ipywidgets
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_utils import convolution, data, widgets
+
+PNG = b"\x89PNG\r\n"
+SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def boot():
+    return data.read_idx(data.FOLDER / "t10k-images-idx3-ubyte.gz")[0] / 255
+
+
+@pytest.fixture
+def explorer(boot):
+    return widgets.Convolution(boot, SOBEL)
+
+
+@pytest.mark.parametrize(
+    ("shift", "stride", "padding", "dilation"), [(0, 1, 0, 1), (3, 2, 1, 1), (-2, 1, 4, 4), (1, 4, 0, 3)]
+)
+def test_window_products_and_sum_are_those_of_the_output(explorer, boot, shift, stride, padding, dilation):
+    explorer.shift.value, explorer.stride.value = shift, stride
+    explorer.padding.value, explorer.dilation.value = padding, dilation
+    explorer.row.value, explorer.column.value = 2, 3
+    expected = F.conv2d(boot.roll(shift, -1)[None, None], SOBEL[None, None], None, stride, padding, dilation)[0, 0]
+    under, products, total = explorer.window()
+    assert total == pytest.approx(expected[2, 3].item(), abs=1e-5)
+    torch.testing.assert_close(under * SOBEL, products)
+    size = convolution.output_size(28, 3, stride, padding, dilation)
+    assert f"({28} + 2·{padding} − {dilation}·(3 − 1) − 1) // {stride} + 1 = <b>{size}</b>" in explorer.sentence.value
+    assert f"<b>{total:.2f}</b>" in explorer.sentence.value
+
+
+def test_every_control_redraws(explorer):
+    explorer.row.value = explorer.column.value = 5  # in the middle, whatever the size
+    controls = [explorer.shift, explorer.stride, explorer.padding, explorer.dilation, explorer.row, explorer.column]
+    for control in [*controls, *explorer.kernel]:
+        before = explorer.picture.value
+        control.value += 1
+        assert explorer.picture.value != before, control.description or control.tooltip
+        assert bytes(explorer.picture.value).startswith(PNG)
+
+
+def test_window_stays_on_its_pixels_when_the_stride_changes(explorer):
+    explorer.row.value, explorer.column.value = 16, 8
+    explorer.stride.value = 2
+    assert (explorer.row.value, explorer.column.value) == (8, 4)
+    explorer.stride.value = 1
+    assert (explorer.row.value, explorer.column.value) == (16, 8)
+
+
+def test_window_stays_inside_when_the_output_shrinks(explorer):
+    explorer.row.value = explorer.column.value = 25
+    explorer.dilation.value = 4
+    assert (explorer.row.value, explorer.row.max) == (19, 19)
+    assert (explorer.column.value, explorer.column.max) == (19, 19)
+    explorer.window()
+
+
+def test_equal_settings_give_the_same_picture(explorer, boot):
+    assert explorer.picture.value == widgets.Convolution(boot, SOBEL).picture.value
+
+
+@pytest.mark.parametrize("explorer_class", [widgets.Broadcasting, lambda: widgets.Convolution(torch.eye(28), SOBEL)])
+def test_without_a_kernel_the_picture_stays(explorer_class):
+    explorer = explorer_class()
+    bundle = explorer._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == explorer.picture.value
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
+    assert bundle["text/plain"].startswith("Explorer: ")
+
+
+def test_every_control_has_a_name_for_who_cannot_see_it(explorer):
+    def controls(widget):
+        if isinstance(widget, ipywidgets.Box):
+            return [control for child in widget.children for control in controls(child)]
+        return [widget] if hasattr(widget, "disabled") else []
+
+    for control in [*controls(explorer), *controls(widgets.Broadcasting())]:
+        assert control.description or control.tooltip
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("4, 1, 3", "5, 3"), ("3", "3"), ("(2, 1)", "1, 2"), ("", "2, 3"), ("1", "1, 1"), ("7, 1", "1")]
+)
+def test_broadcasting_tells_the_shape_torch_gives(a, b):
+    explorer = widgets.Broadcasting()
+    explorer.first.value, explorer.second.value = a, b
+    shapes = [tuple(int(n) for n in text.strip("()").split(",") if n) for text in (a, b)]
+    expected = tuple((torch.zeros(shapes[0]) + torch.zeros(shapes[1])).shape)
+    assert f"a + b has shape {expected}." in explorer.sentence.value
+
+
+def test_broadcasting_names_what_is_stretched():
+    say = widgets.Broadcasting.say
+    assert say((4, 1, 3), (5, 3)).endswith("Stretched: a along axis -2, b along axis -3.")
+    assert say((2, 3), (2, 3)).endswith("Stretched: nothing.")
+    assert say((1, 3), (3,)).endswith("Stretched: nothing.")
+
+
+def test_broadcasting_names_the_axis_that_does_not_fit():
+    explorer = widgets.Broadcasting()
+    explorer.first.value, explorer.second.value = "2, 3, 4", "5, 4"
+    assert "axis 2 from the right is 3 in one and 5 in the other" in explorer.sentence.value
+
+
+@pytest.mark.parametrize("nonsense", ["x", "-1", "0, 2", "1.5", "1,1,1,1,1,1,1", "1000"])
+def test_broadcasting_asks_for_a_shape(nonsense):
+    explorer = widgets.Broadcasting()
+    explorer.second.value = nonsense
+    assert "The shape of b should be up to six whole numbers" in explorer.sentence.value
+    assert bytes(explorer.picture.value).startswith(PNG)
