@@ -395,18 +395,13 @@ class Conv2d(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        in_channels, out_channels = (
-            _whole(in_channels, "in_channels", 1),
-            _whole(out_channels, "out_channels", 1),
-        )
+        in_channels = _whole(in_channels, "in_channels", 1)
+        out_channels = _whole(out_channels, "out_channels", 1)
         groups = _whole(groups, "groups", 1)
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"groups: {groups} must divide in_channels {in_channels} and out_channels {out_channels}")
-        self.stride, self.dilation, self.groups = (
-            _pair(stride, "stride", 1),
-            _pair(dilation, "dilation", 1),
-            groups,
-        )
+        self.stride, self.dilation = _pair(stride, "stride", 1), _pair(dilation, "dilation", 1)
+        self.groups = groups
         self.padding = _padding(padding, self.stride)
         shape = (out_channels, in_channels // groups, *_pair(kernel_size, "kernel_size", 1))
         self.weight, self.bias = _learnable(shape, out_channels if bias else None)
@@ -437,10 +432,8 @@ class ConvTranspose2d(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
-        in_channels, out_channels = (
-            _whole(in_channels, "in_channels", 1),
-            _whole(out_channels, "out_channels", 1),
-        )
+        in_channels = _whole(in_channels, "in_channels", 1)
+        out_channels = _whole(out_channels, "out_channels", 1)
         self.stride, self.padding = _pair(stride, "stride", 1), _pair(padding, "padding", 0)
         self.output_padding = _pair(output_padding, "output_padding", 0)
         shape = (in_channels, out_channels, *_pair(kernel_size, "kernel_size", 1))

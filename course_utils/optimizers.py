@@ -1,0 +1,185 @@
+"""Optimizers: what to do with a gradient. Names, arguments and steps are those of ``torch.optim``.
+
+``torch.optim.Optimizer`` keeps the parameter groups, so that rate schedules and checkpoints work with these as they
+do with PyTorch's own; the step of each is written out here.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum and Nesterov's look ahead.
+
+    ``buffer = momentum * buffer + gradient`` (the first buffer is the gradient), then ``p = p - lr * buffer``; with
+    ``nesterov`` the step is ``gradient + momentum * buffer``. The rate stands outside the buffer, so a change of
+    rate acts at once.
+
+    Args:
+        params: parameters, or groups of them as for ``torch.optim``.
+        lr: the rate, above 0.
+        momentum: how much of the last step stays, in [0, 1).
+        weight_decay: added to the gradient, times the parameter.
+        nesterov: look ahead along the buffer; needs momentum.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning"
+    (2013), section 2, with PyTorch's place for the rate.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ):
+        _check(lr=lr, weight_decay=weight_decay, momentum=momentum)
+        if nesterov and momentum == 0:
+            raise ValueError("nesterov looks ahead along the momentum: give a momentum above 0")
+        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, gradient, state, group in _with_gradient(self):
+            gradient = gradient + group["weight_decay"] * p
+            if group["momentum"]:
+                # clone: the gradient's own memory is used again for the next batch
+                buffer = state["momentum_buffer"] = (
+                    group["momentum"] * state["momentum_buffer"] + gradient if state else gradient.clone()
+                )
+                gradient = gradient + group["momentum"] * buffer if group["nesterov"] else buffer
+            p -= group["lr"] * gradient
+
+
+class RMSprop(Optimizer):
+    """Divide each gradient by the root of its recent mean square, so that all parameters move alike.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: the rate, above 0.
+        alpha: how much of the mean square stays, in [0, 1).
+        eps: keeps the divisor from 0; stands outside the root.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Source: Hinton, "Neural networks for machine learning" (2012), lecture 6e.
+    """
+
+    def __init__(self, params: Iterable, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8):
+        _check(lr=lr, eps=eps, alpha=alpha)
+        super().__init__(params, dict(lr=lr, alpha=alpha, eps=eps))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, gradient, state, group in _with_gradient(self):
+            if not state:
+                state["square_avg"] = torch.zeros_like(p)
+            state["square_avg"].lerp_(gradient**2, 1 - group["alpha"])
+            p -= group["lr"] * gradient / (state["square_avg"].sqrt() + group["eps"])
+
+
+class Adam(Optimizer):
+    """Momentum and RMSprop in one, both corrected for having started at 0.
+
+    ``m`` follows the gradient, ``v`` its square. After t steps they have seen only ``1 - beta ** t`` of a full mean,
+    and are divided by that.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: the rate, above 0: about the length of a step.
+        betas: how much of m and of v stays at each step, in [0, 1).
+        eps: keeps the divisor from 0.
+        weight_decay: added to the gradient, times the parameter, and so rescaled with it.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        _check(lr=lr, eps=eps, weight_decay=weight_decay, betas=betas[0])
+        _check(lr=lr, betas=betas[1])
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, gradient, state, group in _with_gradient(self):
+            self.move(p, gradient + group["weight_decay"] * p, state, group)
+
+    @staticmethod
+    def move(p: Tensor, gradient: Tensor, state: dict, group: dict) -> None:
+        """Adam's own step, for one parameter."""
+        if not state:
+            state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
+        state["step"] += 1
+        (beta1, beta2), t = group["betas"], state["step"]
+        state["exp_avg"].lerp_(gradient, 1 - beta1)
+        state["exp_avg_sq"].lerp_(gradient**2, 1 - beta2)
+        m, v = state["exp_avg"] / (1 - beta1**t), state["exp_avg_sq"] / (1 - beta2**t)
+        p -= group["lr"] * m / (v.sqrt() + group["eps"])
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameters directly, instead of passing through m and v.
+
+    Args, Raises: as ``Adam``; ``weight_decay`` is 0.01 unless given.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ):
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, gradient, state, group in _with_gradient(self):
+            p *= 1 - group["lr"] * group["weight_decay"]
+            self.move(p, gradient, state, group)
+
+
+def _with_gradient(optimizer: Optimizer) -> Iterator[tuple[nn.Parameter, Tensor, dict, dict]]:
+    """Each parameter that has a gradient, with that, its state and the options of its group."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p.grad is not None:
+                yield p, p.grad, optimizer.state[p], group
+
+
+def _check(lr: float, eps: float = 0.0, weight_decay: float = 0.0, **shares: float) -> None:
+    """``shares``: what stays from step to step, each in [0, 1)."""
+    if lr <= 0:
+        raise ValueError(f"lr must be above 0, got {lr}")
+    if eps < 0:
+        raise ValueError(f"eps must not be negative, got {eps}")
+    if weight_decay < 0:
+        raise ValueError(f"weight_decay must not be negative, got {weight_decay}")
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} must lie in [0, 1), got {share}")
