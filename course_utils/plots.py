@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -67,50 +68,70 @@ def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, widt
 def row(panels: dict[str, Tensor], width: float = 8.0) -> Picture:
     """Arrays of numbers side by side, each under its name: pictures in grey, signed ones in two colours.
 
-    Small arrays (up to 8 rows and 16 columns) carry their numbers; large signed ones a colour bar.
+    Small arrays (up to 8 rows and 16 columns) carry their numbers; if all are small, their cells are of one size.
+    Large signed ones share one scale, with a colour bar at the right.
 
     Args:
         panels: name -> (H, W).
+        width: of the figure in inches, at most.
     """
-    ratios = [max(array.shape[1] / array.shape[0], 0.5) for array in panels.values()]
-    height = width / sum(ratios) if len(panels) > 1 else width / 2 / ratios[0]
-    height = min(height, 2.2 if all(map(_few, panels.values())) else 3.4)
-    figure = Picture(width, height + 0.35)
+    arrays = list(panels.values())
+    small, signed = [_few(a) for a in arrays], [bool((a < 0).any()) and not _few(a) for a in arrays]
+    largest = max(
+        (a.abs().max().item() for a, is_signed in zip(arrays, signed, strict=True) if is_signed), default=None
+    )
+    if all(small):
+        ratios = [max(array.shape[1], 2.6) for array in arrays]  # room for the name above
+        cell = min(0.5, width / (sum(ratios) + len(ratios)))
+        figure = Picture(cell * (sum(ratios) + len(ratios)), cell * max(len(array) for array in arrays) + 0.4)
+    else:
+        ratios = [array.shape[1] / len(array) for array in arrays]
+        figure = Picture(width, min(width / sum(ratios), 3.4) + 0.4)
     grid = figure.add_gridspec(1, len(panels), width_ratios=ratios)
     for number, (name, array) in enumerate(panels.items()):
         axes = figure.add_subplot(grid[number])
         axes.set_title(name, fontsize=FONT, color=palette.INK)
-        numbers(axes, array)
+        drawn = numbers(axes, array, largest if signed[number] else None)
+    if any(signed):
+        bar = figure.colorbar(drawn if signed[-1] else _scale(largest), ax=figure.axes, shrink=0.7, pad=0.02)
+        bar.ax.tick_params(labelsize=FONT - 2)
     return figure
 
 
-def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
+def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> ScalarMappable:
     """One array: its cells as colours, and its numbers where they are few enough to read.
 
     Args:
         array: (H, W), signed or not.
         largest: the magnitude that has full colour; the array's own unless given.
+
+    Returns:
+        What a colour bar can be made of.
     """
     array = array.detach().double().numpy()
     few = _few(array)
-    if few or largest is not None or (array < 0).any():
-        largest = largest or max(abs(array).max().item(), 1e-12)
-        norm = TwoSlopeNorm(0, -largest, largest)
-        drawn = axes.imshow(array, cmap=palette.SIGNED, norm=norm, alpha=0.5 if few else 1.0)
-        if not few:
-            bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
-            bar.ax.tick_params(labelsize=FONT - 2)
+    if not (few or largest is not None or (array < 0).any()):
+        drawn = axes.imshow(array, cmap=palette.PICTURE)
     else:
-        axes.imshow(array, cmap=palette.PICTURE)
+        scale = _scale(largest or max(abs(array).max().item(), 1e-12))
+        drawn = axes.imshow(array, cmap=scale.cmap, norm=scale.norm, alpha=0.5 if few else 1.0)
+    axes.set_xticks([])
+    axes.set_yticks([])
     if few:
+        axes.hlines([i - 0.5 for i in range(1, array.shape[0])], -0.5, array.shape[1] - 0.5, palette.PAPER, linewidth=1)
+        axes.vlines([j - 0.5 for j in range(1, array.shape[1])], -0.5, array.shape[0] - 0.5, palette.PAPER, linewidth=1)
         for i, line in enumerate(array.tolist()):
             for j, value in enumerate(line):
                 text = f"{value + 0.0:.0f}" if value == round(value) else f"{value:.2f}"
                 axes.text(j, i, text.replace("-", "−"), ha="center", va="center", fontsize=FONT, color=palette.INK)
-    axes.set_xticks([])
-    axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color(palette.GRID)
+    return drawn
+
+
+def _scale(largest: float) -> ScalarMappable:
+    """Signed numbers as colours, 0 in the middle."""
+    return ScalarMappable(TwoSlopeNorm(0, -largest, largest), palette.SIGNED)
 
 
 def frame(axes: Axes, top: float, left: float, height: float, width: float, color: str = palette.ORANGE) -> None:
@@ -126,11 +147,14 @@ def beside(expected: Tensor, came: Tensor, title: str) -> Picture:
         expected, came: tensors; shapes may differ, and then there is no third panel.
         title: of the case.
     """
-    panels = {"should be": _plane(expected), "yours": _plane(came.detach().cpu())}
+    should, yours = _plane(expected), _plane(came.detach().cpu())
+    panels = {f"should be {tuple(expected.shape)}": should, f"yours {tuple(came.shape)}": yours}
     if came.shape == expected.shape:
-        panels["yours − should be"] = panels["yours"].double() - panels["should be"].double()
-    figure = row({f"{name} {tuple(array.shape)}": array for name, array in panels.items()})
+        panels["yours − should be"] = yours.double() - should.double()
+    figure = row(panels)
     figure.suptitle(title, fontsize=FONT + 1, color=palette.INK)
+    figure.set_figwidth(max(figure.get_figwidth(), 6.0))
+    figure.set_figheight(figure.get_figheight() + 0.3)
     return figure
 
 
@@ -142,8 +166,9 @@ def bars(heights: dict[str, float], xlabel: str, width: float = 7.0) -> Picture:
     axes.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=FONT, color=palette.INK)
     axes.invert_yaxis()
     axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
-    axes.margins(x=0.12)
+    axes.margins(x=0.14)
     plain(axes)
+    axes.set_xticks([])  # the values stand at the bars
     return figure
 
 
@@ -202,6 +227,7 @@ def _cell(axes: Axes, column: float, line: float, text: str, color: str, style: 
 
 def convolution_step(
     padded: Tensor,
+    kernel: Tensor,
     under: Tensor,
     products: Tensor,
     output: Tensor,
@@ -210,41 +236,35 @@ def convolution_step(
     stride: int,
     dilation: int,
 ) -> Picture:
-    """One place of a 3x3 kernel on its way: picture, window, products, output, and what does not move along.
+    """One place of a 3x3 kernel on its way: picture, window, kernel, products, output, and what does not move along.
 
     Args:
         padded: (H, W) the picture with its padding.
-        under, products: (3, 3) what lies under the kernel, and that times the kernel.
+        kernel, under, products: (3, 3) the kernel, what lies under it, and one times the other.
         output: (out_h, out_w).
         broken: (out_h, out_w): f(shifted x) - shifted f(x).
         place: the window's row and column in the output.
         stride, dilation: as given to the convolution.
     """
-    figure = Picture(8.6, 4.9)
-    grid = figure.add_gridspec(2, 6)
-    panels = [figure.add_subplot(spot) for spot in (grid[0, :2], grid[0, 2:4], grid[0, 4:], grid[1, :3], grid[1, 3:])]
-    titles = (
-        f"picture, padded: {padded.shape[0]}x{padded.shape[1]}",
-        "under the kernel",
-        "times the kernel",
-        f"output: {output.shape[0]}x{output.shape[1]}",
-        "f(shift x) − shift f(x)",
-    )
     largest = max(output.abs().max().item(), 1e-6)
-    scales = (None, 1.0, None, largest, largest)
-    for axes, title, array, scale in zip(
-        panels, titles, (padded, under, products, output, broken), scales, strict=True
-    ):
+    panels = (
+        (f"picture with padding: {padded.shape[0]}x{padded.shape[1]}", padded, None),
+        ("under the kernel", under, 1.0),
+        ("kernel", kernel, None),
+        (f"output: {output.shape[0]}x{output.shape[1]}", output, largest),
+        ("f(shift x) − shift f(x)", broken, largest),
+        ("products", products, None),
+    )
+    figure = Picture(8.4, 5.2)
+    all_axes = figure.subplots(2, 3).flatten()
+    for axes, (title, array, scale) in zip(all_axes, panels, strict=True):
         axes.set_title(title, fontsize=FONT, color=palette.INK)
-        if array is padded:
-            axes.imshow(padded.numpy(), cmap=palette.PICTURE)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        else:
-            numbers(axes, array, scale)
+        numbers(axes, array, scale)
+    bar = figure.colorbar(_scale(largest), ax=all_axes, shrink=0.4, pad=0.02, anchor=(0, 0))
+    bar.ax.tick_params(labelsize=FONT - 2)
     reach = 2 * dilation + 1
-    frame(panels[0], place[0] * stride, place[1] * stride, reach, reach)
-    frame(panels[3], *place, 1, 1)
+    frame(all_axes[0], place[0] * stride, place[1] * stride, reach, reach)
+    frame(all_axes[3], *place, 1, 1)
     return figure
 
 

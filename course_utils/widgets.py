@@ -79,7 +79,7 @@ class Broadcasting(Explorer):
         except RuntimeError:
             pairs = zip(reversed(a), reversed(b), strict=False)
             place, (p, q) = next((i, pair) for i, pair in enumerate(pairs, 1) if pair[0] != pair[1] and 1 not in pair)
-            return f"They do not fit: axis {place} from the right is {p} in one and {q} in the other, and neither is 1."
+            return f"They do not fit: axis -{place} is {p} in one and {q} in the other, and neither is 1."
         stretched = [
             f"{name} along axis {axis - len(result)}"
             for name, shape in (("a", a), ("b", b))
@@ -144,6 +144,7 @@ class Convolution(Explorer):
         moved = self.apply(self.image).roll(self.shift.value // self.stride.value, dims=-1)
         picture = plots.convolution_step(
             F.pad(self.shifted(), [self.padding.value] * 4),
+            torch.tensor([field.value for field in self.kernel]).view(3, 3),
             *self.window()[:2],
             output,
             output - moved,

@@ -317,20 +317,27 @@ def test_solution_can_be_pasted_and_passes():
         assert check(typed(solution(name).text, name)).passed
 
 
-def test_use_is_ours_until_theirs_is_right():
+def test_mistake_is_seen_behind_a_forgotten_dtype():
+    both = RIGHT.replace(", dtype=image.dtype", "").replace("* kernel)", "* kernel.flip(0, 1))")
+    assert "turned by 180 degrees" in repr(check(typed(both, "cross_correlate2d")))
+
+
+def test_use_is_ours_until_theirs_is_right(capsys):
     wrong, right = answer("return image"), typed(RIGHT, "cross_correlate2d")
     assert use(wrong) is EXERCISES["cross_correlate2d"].reference
     assert use(right) is right
+    assert capsys.readouterr().out == "with our cross_correlate2d, until yours passes\nwith your cross_correlate2d\n"
 
 
 def test_show_draws_right_and_wrong():
     from matplotlib.figure import Figure
 
     assert isinstance(show(answer("return image[1:, 1:]")), Figure)
-    assert "should be 3, yours 5" in repr(
-        show(answer("return size", "output_size", "size, kernel_size, stride, padding, dilation"))
-    )
+    assert isinstance(show(typed(RIGHT, "cross_correlate2d")), Figure)
+    sizes = answer("return size", "output_size", "size, kernel_size, stride, padding, dilation")
+    assert "expected 3, yours 5" in repr(show(sizes))
     assert "ValueError" in repr(show(answer("raise ValueError")))
+    assert "not attempted" in repr(show(answer("raise NotImplementedError")))
 
 
 def test_progress_remembers_what_passed_and_nothing_else():

@@ -25,7 +25,8 @@ FIGURES = {
 
 
 def step():
-    return plots.convolution_step(torch.rand(9, 9), torch.eye(3), -torch.eye(3), SIGNED, 0 * SIGNED, (1, 2), 1, 1)
+    eye = torch.eye(3)
+    return plots.convolution_step(torch.rand(9, 9), eye, eye, -eye, SIGNED, 0 * SIGNED, (1, 2), 1, 1)
 
 
 @pytest.mark.parametrize("make", [*FIGURES.values(), step], ids=[*FIGURES, "step"])

@@ -109,7 +109,7 @@ def test_broadcasting_names_what_is_stretched():
 def test_broadcasting_names_the_axis_that_does_not_fit():
     explorer = widgets.Broadcasting()
     explorer.first.value, explorer.second.value = "2, 3, 4", "5, 4"
-    assert "axis 2 from the right is 3 in one and 5 in the other" in explorer.sentence.value
+    assert "axis -2 is 3 in one and 5 in the other" in explorer.sentence.value
 
 
 @pytest.mark.parametrize("nonsense", ["x", "-1", "0, 2", "1.5", "1,1,1,1,1,1,1", "1000"])

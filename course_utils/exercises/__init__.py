@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from . import lesson_00, lesson_01, memory
-from .checking import Verdict, argument_names, check_answer, describe, try_case
+from .checking import Verdict, argument_names, check_answer, describe, not_attempted, try_case
 from .exercise import Exercise, source_of
 
 __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source_of", "use"]
@@ -90,31 +90,34 @@ def use(answer: Callable) -> Callable:
         ValueError: if there is no exercise of that name.
     """
     chosen = _find(answer)
-    return answer if check_answer(answer, chosen).passed else chosen.reference
+    if check_answer(answer, chosen).passed:
+        print(f"with your {chosen.name}")
+        return answer
+    print(f"with our {chosen.name}, until yours passes")
+    return chosen.reference
 
 
 def show(answer: Callable):
-    """What an answer does on the first cases, right or wrong, beside what it should do.
+    """What an answer does on the first case it gets wrong (or the first of all) beside what it should do.
 
     Returns:
-        A figure where the result is an array of numbers, else a few lines of text.
+        A figure where both results are arrays of numbers, else a line for each case.
 
     Raises:
         ValueError: if there is no exercise of that name.
     """
     chosen = _find(answer)
+    if not_attempted(answer, chosen):
+        return check_answer(answer, chosen)
     tries = [try_case(answer, chosen, case) for case in chosen.named_cases()]
-    drawable = [t for t in tries if isinstance(t.expected.value, Tensor)]
-    if drawable and isinstance(drawable[0].came.value, Tensor):
+    worst = next((t for t in tries if t.wrong), tries[0])
+    expected, came = worst.expected.value, worst.came.value
+    if isinstance(expected, Tensor) and isinstance(came, Tensor) and came.numel() and not came.is_complex():
         from .. import plots
 
-        return plots.beside(drawable[0].expected.value, drawable[0].came.value, drawable[0].case.name)
-    lines = []
-    for t in tries:
-        came = f"{type(t.came.error).__name__}" if t.came.error is not None else repr(t.came.value)
-        expected = tuple(t.expected.value.shape) if isinstance(t.expected.value, Tensor) else t.expected.value
-        lines.append(f"{describe(t.case, argument_names(chosen))}: should be {expected}, yours {came[:80]}")
-    return Note("\n".join(lines))
+        return plots.beside(expected, came, worst.case.name)
+    names = argument_names(chosen)
+    return Note("\n".join(f"{t.case.name}: {describe(t.case, names)}\n  {t.wrong or 'right'}" for t in tries))
 
 
 def progress() -> Note:

@@ -96,12 +96,13 @@ def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[T
 
 
 def recognise(exercise: Exercise, tries: list[Try]) -> str | None:
-    """The sentence of the mistake that does the same as the answer on every case."""
+    """The sentence of the mistake that does the same as the answer on every case; at worst, but for the dtype."""
     names = argument_names(exercise)
-    for mistake in exercise.mistakes:
-        did = (run(mistake.function, t.case, names, gradients=exercise.gradients) for t in tries)
-        if all(same(t.came, outcome, exercise.tolerance) for t, outcome in zip(tries, did, strict=True)):
-            return mistake.sentence
+    for any_dtype in (False, True):
+        for mistake in exercise.mistakes:
+            did = (run(mistake.function, t.case, names, gradients=exercise.gradients) for t in tries)
+            if all(same(t.came, d, exercise.tolerance, any_dtype) for t, d in zip(tries, did, strict=True)):
+                return mistake.sentence
     return None
 
 
@@ -124,8 +125,7 @@ def describe(case: Case, names: list[str]) -> str:
     parts = []
     for name, value in zip(names, case.arguments, strict=False):
         if isinstance(value, Tensor):
-            few = value.numel() <= 6 and value.dim() == 1
-            parts.append(f"{name} {value.tolist() if few else tuple(value.shape)}")
+            parts.append(f"{name} {tuple(value.shape)}")
         else:
             parts.append(f"{name}={getattr(value, '__name__', value)}")
     return ", ".join(parts)

@@ -29,8 +29,11 @@ def difference(expected: Any, came: Any, tolerance: float = 0.0) -> str | None:
     return _numbers(expected, came, tolerance)
 
 
-def same(one: Outcome, other: Outcome, tolerance: float = 0.0) -> bool:
-    """Did two functions do the same on a case: the same error, or the same result and gradients?"""
+def same(one: Outcome, other: Outcome, tolerance: float = 0.0, any_dtype: bool = False) -> bool:
+    """Did two functions do the same on a case: the same error, or the same result and gradients?
+
+    With ``any_dtype`` float32 and float64 count as the same, to see a mistake behind a forgotten dtype.
+    """
     if one.error is not None or other.error is not None:
         return type(one.error) is type(other.error)
     if type(one.value) is not type(other.value) or one.gradients.keys() != other.gradients.keys():
@@ -39,7 +42,7 @@ def same(one: Outcome, other: Outcome, tolerance: float = 0.0) -> bool:
         (one.value, other.value),
         *((one.gradients[name], other.gradients[name]) for name in one.gradients),
     ]
-    return all(_alike(a, b, tolerance) for a, b in pairs)
+    return all(_alike(a, b, tolerance, any_dtype) for a, b in pairs)
 
 
 def say_error(error: BaseException) -> str:
@@ -102,9 +105,11 @@ def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
     return f"expected {_short(expected)}, yours {_short(float(came))}"
 
 
-def _alike(one: Any, other: Any, tolerance: float) -> bool:
+def _alike(one: Any, other: Any, tolerance: float, any_dtype: bool) -> bool:
     """Equal within tolerance, and of the same kind; a mistake may return anything at all."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
+        if any_dtype and one.is_floating_point() and other.is_floating_point():
+            one, other = one.float(), other.float()
         return _tensors(other, one, tolerance) is None
     if isinstance(one, float) and isinstance(other, float):
         return _numbers(one, other, tolerance) is None

@@ -99,6 +99,11 @@ def city_block(a, b):
     return (a[:, None] - b[None]).abs().sum(-1)
 
 
+def by_the_binomial(a, b):
+    squares = a.square().sum(-1)[:, None] + b.square().sum(-1) - 2 * a @ b.T
+    return squares.sqrt()
+
+
 # --- numerical_gradient ---------------------------------------------------------------------------------------
 
 
@@ -126,6 +131,42 @@ def one_sided(f, x):
     return gradient
 
 
+def one_sided_by_a_hundredth(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 1e-2
+        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-2
+    return gradient
+
+
+def one_sided_by_a_thousandth(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 1e-3
+        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-3
+    return gradient
+
+
+def one_sided_by_a_ten_thousandth(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 1e-4
+        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-4
+    return gradient
+
+
+def step_relative_to_x(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 1e-3 * x.view(-1)[place].abs()
+        gradient.view(-1)[place] = (f(x + nudge) - f(x - nudge)) / (2 * nudge.view(-1)[place])
+    return gradient
+
+
 def twice_too_large(f, x):
     step = 1e-2 if x.dtype == torch.float32 else 1e-5
     gradient = torch.zeros_like(x)
@@ -148,6 +189,11 @@ def step_too_small(f, x):
 def with_products(x):
     """Each slope depends on the other numbers too, so moving all at once shows."""
     return (x[..., :-1] * x[..., 1:]).sum() + 4 * x.square().sum()
+
+
+def steep_valley(x):
+    """Strongly curved and nearly flat at the bottom: there a one-sided slope shows its error."""
+    return 1000 * x.square().sum()
 
 
 def around_two(draw: Draw, *shape: int) -> torch.Tensor:
@@ -175,7 +221,10 @@ EXERCISES = (
         mistakes=(
             Mistake(unscaled, "You changed the type, not the scale: the largest grey value should come out as 1."),
             Mistake(by_256, "White comes out as 0.996: there are 256 values, but the largest is 255."),
-            Mistake(rounded_down, "`//` rounds down before you turn the numbers into floats."),
+            Mistake(
+                rounded_down,
+                "Everything but white became 0: something rounded down (`//`, or whole numbers) before you had floats.",
+            ),
             Mistake(channel_last, "PyTorch reads (N, C, H, W): the channel stands second."),
             Mistake(no_channel, "The channel axis is missing: one grey channel is still a channel."),
         ),
@@ -186,6 +235,7 @@ EXERCISES = (
         reference=standardize,
         minutes=8,
         difficulty=2,
+        tolerance=1e-4,  # a small eps beside the deviation is no mistake
         cases=lambda draw: [
             Case("channels of different brightness", uneven_channels(draw, 4, 2, 5, 6)),
             Case("as many channels as columns", uneven_channels(draw, 4, 3, 5, 3)),
@@ -229,6 +279,7 @@ EXERCISES = (
             Case("three points and five", draw(3, 2), draw(5, 2)),
             Case("four points and four others", draw(4, 3), draw(4, 3)),
             Case("one point and two", draw(1, 4), draw(2, 4)),
+            Case("points and themselves, far from 0", 100 + (a := draw(3, 2)), 100 + a),
         ],
         drawn=lambda draw: (draw(draw.whole(1, 5), d := draw.whole(1, 4)), draw(draw.whole(1, 5), d)),
         hints=(
@@ -240,6 +291,10 @@ EXERCISES = (
             Mistake(rows_of_b, "Rows should belong to a; yours belong to b."),
             Mistake(squared, "These are squared distances: the root is missing."),
             Mistake(city_block, "That is the city-block distance; square, add, take the root."),
+            Mistake(
+                by_the_binomial,
+                "a² + b² − 2ab loses its digits where two points are close (nan below 0): subtract first, then square.",
+            ),
         ),
         not_allowed=("torch.cdist", "torch.nn.functional.pairwise_distance", "scipy.spatial.distance.cdist"),
     ),
@@ -254,6 +309,7 @@ EXERCISES = (
             Case("three rows of two, double precision", with_products, around_two(draw, 3, 2).double()),
             Case("three rows of two, single precision", with_products, around_two(draw, 3, 2)),
             Case("a line of four", with_products, around_two(draw, 4).double()),
+            Case("the bottom of a steep valley", steep_valley, torch.tensor([0.0, 0.003, -0.004]).double()),
         ],
         drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
         hints=(
@@ -263,10 +319,19 @@ EXERCISES = (
         ),
         mistakes=(
             Mistake(all_at_once, "You measured one slope along the diagonal: move one number at a time."),
-            Mistake(
-                one_sided,
-                "One-sided: its error shrinks like the step, the two-sided one's like the step squared.",
+            *(
+                Mistake(
+                    one_sided_by,
+                    "One-sided: its error shrinks like the step, the two-sided one's like the step squared.",
+                )
+                for one_sided_by in (
+                    one_sided,
+                    one_sided_by_a_hundredth,
+                    one_sided_by_a_thousandth,
+                    one_sided_by_a_ten_thousandth,
+                )
             ),
+            Mistake(step_relative_to_x, "Where x is 0 your step is 0 too, and 0/0 is nan: take a fixed step."),
             Mistake(twice_too_large, "The two points are two steps apart: divide by twice the step."),
             Mistake(
                 step_too_small,

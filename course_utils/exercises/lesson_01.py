@@ -16,7 +16,7 @@ LESSON = "01_convolution"
 
 def output_size(size, kernel_size, stride, padding, dilation):
     """Pixels along one side -> in how many places the kernel can stand there, an int"""
-    reach = dilation * (kernel_size - 1) + 1  # from the kernel's first tap to its last
+    reach = dilation * (kernel_size - 1) + 1  # from the kernel's first number to its last
     return (size + 2 * padding - reach) // stride + 1
 
 
@@ -50,7 +50,7 @@ def drawn_sizes(draw: Draw) -> tuple[int, ...]:
 
 
 def cross_correlate2d(image, kernel):
-    """(H, W), (kh, kw) -> (H - kh + 1, W - kw + 1)"""
+    """(H, W), (kh, kw) -> (H - kh + 1, W - kw + 1), of the image's dtype"""
     (height, width), (kh, kw) = image.shape, kernel.shape
     result = torch.zeros(height - kh + 1, width - kw + 1, dtype=image.dtype)
     for i in range(height - kh + 1):
@@ -167,6 +167,16 @@ def splits_ties(x, kernel_size, stride=None, padding=0):
     return windows.unfold(3, kernel_size, stride or kernel_size).amax((4, 5))
 
 
+def pads_with_zero_and_splits_ties(x, kernel_size, stride=None, padding=0):
+    windows = F.pad(x, (padding,) * 4).unfold(2, kernel_size, stride or kernel_size)
+    return windows.unfold(3, kernel_size, stride or kernel_size).amax((4, 5))
+
+
+def first_column_before_first_row(x, kernel_size, stride=None, padding=0):
+    windows = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, stride or kernel_size)
+    return windows.unfold(3, kernel_size, stride or kernel_size).max(4).values.max(4).values
+
+
 def padding_ignored(x, kernel_size, stride=None, padding=0):
     windows = x.unfold(2, kernel_size, stride or kernel_size)
     return windows.unfold(3, kernel_size, stride or kernel_size).flatten(4).max(4).values
@@ -185,8 +195,8 @@ def equivariance_error(f, x, shift, stride):
     """max |f(x moved) - f(x) moved|, a number
 
     x (N, C, H, W) moves `shift` columns to the right, by roll. f makes one output column
-    of every `stride` input columns, so its answer moves by shift // stride. A quarter of
-    the output's columns on each side is left out: there the rim speaks.
+    of every `stride` input columns, so its answer moves by shift // stride. The edges,
+    width // 4 output columns on each side, are left out.
     """
     moved_before = f(x.roll(shift, dims=-1))
     moved_after = f(x).roll(shift // stride, dims=-1)
@@ -210,6 +220,12 @@ def forgets_the_stride(f, x, shift, stride):
 def keeps_the_rim(f, x, shift, stride):
     moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
     return (moved_before - moved_after).abs().max().item()
+
+
+def without_absolute_values(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    width = moved_after.shape[-1]
+    return (moved_before - moved_after)[..., width // 4 : width - width // 4].max().item()
 
 
 def errors_cancel(f, x, shift, stride):
@@ -243,6 +259,11 @@ def max_pooling_2x2(x):
 
 def brighter_to_the_right(x):
     return x * torch.linspace(0, 1, x.shape[-1], dtype=x.dtype)
+
+
+def sinking_to_the_right(x):
+    """x is positive here, so every difference is negative."""
+    return -x.abs() - 3 * torch.arange(x.shape[-1], dtype=x.dtype)
 
 
 def drawn_equivariance(draw: Draw) -> tuple:
@@ -328,7 +349,7 @@ def own_stride_first(layers):
     return field
 
 
-def first_tap_twice(layers):
+def first_number_twice(layers):
     field = step = 1
     for kernel_size, stride, dilation in layers:
         field += dilation * kernel_size * step
@@ -386,35 +407,6 @@ def everything_in_one_row(x):
 EXERCISES = (
     Exercise(
         lesson=LESSON,
-        reference=output_size,
-        minutes=6,
-        difficulty=1,
-        cases=lambda draw: [
-            Case("a kernel of 3 over 5 pixels", 5, 3, 1, 0, 1),
-            Case("stride 2, the last step does not fit", 8, 3, 2, 0, 1),
-            Case("one pixel of padding", 7, 3, 1, 1, 1),
-            Case("dilation 2", 10, 3, 1, 0, 2),
-        ],
-        drawn=drawn_sizes,
-        hints=(
-            "Lay a kernel of 3 on a strip of 5 pixels. Where can its first tap stand? Count.",
-            "Its last place starts where the reach of the kernel still fits: at size - reach, counted from 0.",
-            "With gaps, k taps reach over dilation * (k - 1) + 1 pixels. With a stride, only every s-th place counts.",
-        ),
-        mistakes=(
-            Mistake(padding_once, "Padding is laid on both sides."),
-            Mistake(rounded_up, "The last window must fit whole; a piece that hangs over does not count."),
-            Mistake(whole_kernel_spread, "Only the gaps stretch: between k taps there are k - 1 gaps."),
-            Mistake(with_a_fraction, "Half a pixel is no answer: use `//`."),
-            Mistake(
-                steps_not_places,
-                "You counted the steps. Before the first step the kernel stands somewhere too.",
-            ),
-        ),
-        not_allowed=("course_utils.convolution",),
-    ),
-    Exercise(
-        lesson=LESSON,
         reference=cross_correlate2d,
         minutes=10,
         difficulty=2,
@@ -450,7 +442,10 @@ EXERCISES = (
             Mistake(columns_first, "Rows come first: result[i, j] belongs to the window in row i and column j."),
         ),
         not_allowed=(
-            "course_utils.convolution",
+            "course_utils.convolution.cross_correlate2d",
+            "course_utils.convolution.conv2d",
+            "course_utils.convolution.conv_transpose2d",
+            "course_utils.convolution.toeplitz",
             "torch.conv1d",
             "torch.conv2d",
             "torch.conv3d",
@@ -463,6 +458,35 @@ EXERCISES = (
     ),
     Exercise(
         lesson=LESSON,
+        reference=output_size,
+        minutes=6,
+        difficulty=1,
+        cases=lambda draw: [
+            Case("a kernel of 3 over 5 pixels", 5, 3, 1, 0, 1),
+            Case("stride 2, the last step does not fit", 8, 3, 2, 0, 1),
+            Case("one pixel of padding", 7, 3, 1, 1, 1),
+            Case("dilation 2", 10, 3, 1, 0, 2),
+        ],
+        drawn=drawn_sizes,
+        hints=(
+            "Lay a kernel of 3 on a strip of 5 pixels. Where can its first number stand? Count.",
+            "Its last place starts where the reach of the kernel still fits: at size - reach, counted from 0.",
+            "With gaps, k numbers reach over dilation * (k - 1) + 1 pixels. With stride s, every s-th place counts.",
+        ),
+        mistakes=(
+            Mistake(padding_once, "Padding is laid on both sides."),
+            Mistake(rounded_up, "The last window must fit whole; a piece that hangs over does not count."),
+            Mistake(whole_kernel_spread, "Only the gaps stretch: between k numbers there are k - 1 gaps."),
+            Mistake(with_a_fraction, "Half a pixel is no answer: use `//`."),
+            Mistake(
+                steps_not_places,
+                "You counted the steps. Before the first step the kernel stands somewhere too.",
+            ),
+        ),
+        not_allowed=("course_utils.convolution",),
+    ),
+    Exercise(
+        lesson=LESSON,
         reference=max_pool2d,
         minutes=12,
         difficulty=3,
@@ -470,8 +494,9 @@ EXERCISES = (
         cases=lambda draw: [
             Case("windows side by side, the usual stride", draw(2, 2, 4, 6), 2),
             Case("windows that overlap", draw(1, 2, 5, 6), 3, 1),
-            Case("all numbers negative, with padding", -1 - draw(1, 1, 5, 6).abs(), 3, 2, 1),
-            Case("equal numbers, as after ReLU", draw(1, 2, 4, 4).round().relu(), 2),
+            Case("all numbers far below 0, with padding", -1e10 * (1 + draw(1, 1, 5, 6).abs()), 3, 2, 1),
+            Case("two equal numbers", torch.tensor([[[[0.0, 7.0], [7.0, 3.0]]]]), 2),
+            Case("many equal numbers, as after ReLU", draw(1, 2, 4, 4).round().relu(), 2),
         ],
         drawn=drawn_pooling,
         hints=(
@@ -481,6 +506,10 @@ EXERCISES = (
         ),
         mistakes=(
             Mistake(pads_with_zero, "A padded pixel must never win: what number is smaller than every other?"),
+            Mistake(
+                pads_with_zero_and_splits_ties,
+                "A padded pixel must never win: what number is smaller than every other?",
+            ),
             Mistake(default_stride_one, "In pooling the default stride is the kernel size."),
             Mistake(stride_ignored, "Your windows never overlap: the stride that was given is not used."),
             Mistake(averages, "That is average pooling."),
@@ -489,10 +518,14 @@ EXERCISES = (
                 "Where numbers tie, `amax` (and `max()` over everything) shares the gradient out. "
                 "PyTorch's pooling gives it to the first: flatten the window and take `.max(dim)`.",
             ),
+            Mistake(
+                first_column_before_first_row,
+                "Of equal numbers the first counts row by row: 7 in the first row comes before 7 in the second.",
+            ),
             Mistake(padding_ignored, "The padding that was given is not used."),
         ),
         not_allowed=(
-            "course_utils.convolution",
+            "course_utils.convolution.max_pool2d",
             "torch.max_pool2d",
             "torch.max_pool1d",
             "torch.nn.functional.max_pool2d_with_indices",
@@ -510,13 +543,14 @@ EXERCISES = (
             Case("stride 2, moved by 2", convolution_with_stride_2, draw(1, 1, 8, 20).double(), 2, 2),
             Case("stride 2, moved by 1", convolution_with_stride_2, draw(1, 1, 8, 20).double(), 1, 2),
             Case("max pooling, moved by 3", max_pooling_2x2, draw(1, 1, 8, 20).double(), 3, 2),
+            Case("sinking to the right", sinking_to_the_right, draw(1, 1, 4, 16).double(), 2, 1),
             Case("brighter to the right", brighter_to_the_right, draw(1, 1, 4, 16).double(), 2, 1),
         ],
         drawn=drawn_equivariance,
         hints=(
             "Two ways to one place: move, then apply f; apply f, then move. Equivariant means both agree.",
             "Where f has a stride, the second move is counted in output columns: shift // stride.",
-            "Cut the rim off the last axis before you take the largest absolute difference.",
+            "Cut the edges off the last axis before you take the largest absolute difference.",
         ),
         mistakes=(
             Mistake(
@@ -524,9 +558,43 @@ EXERCISES = (
                 "You tested invariance (nothing changes); equivariance says that the answer moves along.",
             ),
             Mistake(forgets_the_stride, "With stride 2, two input pixels are one output pixel."),
-            Mistake(keeps_the_rim, "At the rim padding and wrap-around speak, not the convolution: leave it out."),
+            Mistake(
+                keeps_the_rim,
+                "At the edges padding and wrap-around come in, which are not the convolution's doing: leave them out.",
+            ),
+            Mistake(
+                without_absolute_values,
+                "A large negative difference is an error too: take absolute values before the maximum.",
+            ),
             Mistake(errors_cancel, "Errors of both signs cancel: take absolute values, then the maximum."),
             Mistake(moves_down, "The picture should move to the right, along the last axis; yours moves down."),
+        ),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=flatten_features,
+        minutes=6,
+        difficulty=2,
+        fault=the_fault,
+        cases=lambda draw: [
+            Case("100 pictures, maps of 4x4", draw(100, 16, 4, 4)),
+            Case("two pictures, maps of 5x5", draw(2, 16, 5, 5)),
+            Case("one picture, maps of 4x4", draw(1, 16, 4, 4)),
+            Case("three pictures, maps of 2x6", draw(3, 16, 2, 6)),
+        ],
+        drawn=lambda draw: (draw(draw.whole(1, 50), draw.whole(1, 16), draw.whole(1, 6), draw.whole(1, 6)),),
+        hints=(
+            "How many rows should come out when 100 pictures go in? How many do?",
+            "In `view(-1, 400)` the -1 stands for whatever is left over. What should be fixed, and what may float?",
+        ),
+        mistakes=(
+            Mistake(
+                the_fault_in_other_words,
+                "The -1 lets the number of pictures float: keep that axis and flatten the others, flatten(1).",
+            ),
+            Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others: flatten(1)."),
+            Mistake(fixed_number_of_pictures, "A batch has 100 pictures only sometimes: the last one is shorter."),
+            Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis, flatten(1)."),
         ),
     ),
     Exercise(
@@ -591,38 +659,11 @@ EXERCISES = (
         ),
         mistakes=(
             Mistake(own_stride_first, "A layer's stride widens the steps of the layers *after* it."),
-            Mistake(first_tap_twice, "The first tap is already counted: a layer adds k - 1 steps."),
+            Mistake(first_number_twice, "The first of the k numbers is already counted: a layer adds k - 1 steps."),
             Mistake(wrong_end, "r = (r - 1) * s + k goes from the last layer to the first."),
             Mistake(kernels_multiplied, "Receptive fields grow by adding, not by multiplying."),
             Mistake(strides_forgotten, "The strides are not used: after a stride of 2, each step counts double."),
         ),
         not_allowed=("course_utils.convolution",),
-    ),
-    Exercise(
-        lesson=LESSON,
-        reference=flatten_features,
-        minutes=6,
-        difficulty=2,
-        fault=the_fault,
-        cases=lambda draw: [
-            Case("100 pictures, maps of 4x4", draw(100, 16, 4, 4)),
-            Case("two pictures, maps of 5x5", draw(2, 16, 5, 5)),
-            Case("one picture, maps of 4x4", draw(1, 16, 4, 4)),
-            Case("three pictures, maps of 2x6", draw(3, 16, 2, 6)),
-        ],
-        drawn=lambda draw: (draw(draw.whole(1, 50), draw.whole(1, 16), draw.whole(1, 6), draw.whole(1, 6)),),
-        hints=(
-            "How many rows should come out when 100 pictures go in? How many do?",
-            "In `view(-1, 400)` the -1 stands for whatever is left over. What should be fixed, and what may float?",
-        ),
-        mistakes=(
-            Mistake(
-                the_fault_in_other_words,
-                "The -1 lets the number of pictures float: keep that axis and flatten the others, flatten(1).",
-            ),
-            Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others: flatten(1)."),
-            Mistake(fixed_number_of_pictures, "A batch has 100 pictures only sometimes: the last one is shorter."),
-            Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis, flatten(1)."),
-        ),
     ),
 )
