@@ -135,7 +135,7 @@ def execute(lesson: Path) -> tuple["NotebookNode", str]:
         on_cell_execute=begin,
         on_cell_executed=end,
     )
-    print(lesson.stem)
+    print(f"\n{lesson.stem}")
     problem = ""
     with tempfile.TemporaryDirectory() as state:
         environment = {**os.environ, "COURSE_QUIET": "1", "VISION_COURSE_STATE": state}
@@ -213,7 +213,7 @@ def store_outputs(names: Sequence[str] = (), root: Path = ROOT) -> list[str]:
         nbformat.validate(notebook)
         before = lesson.read_bytes()
         lesson.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-        print(f"\n{lesson.name}: {'unchanged' if lesson.read_bytes() == before else 'written'}\n")
+        print(f"\n{lesson.name}: {'unchanged' if lesson.read_bytes() == before else 'written'}")
     return problems
 
 

@@ -182,8 +182,9 @@ def test_jupyterlab_is_told_what_the_machine_needs(
     assert options[-2:] == ["--port", "9000"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tmp_path: Path) -> None:
+    keyboard, terminal = os.openpty()  # JupyterLab looks after Ctrl-C only where there is a keyboard
     folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     start = "import sys, pathlib; from course_utils import lessons; "
     start += "lessons.lab(sys.argv[2:], pathlib.Path(sys.argv[1]))"
@@ -192,6 +193,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
         server = subprocess.Popen(
             [sys.executable, "-c", start, str(course), "--no-browser", f"--port={port}"],
             env={**os.environ, **folders},
+            stdin=terminal,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -224,5 +226,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
         finally:
             server.kill()
             watchdog.cancel()
+            os.close(keyboard)
+            os.close(terminal)
     assert server.returncode == 0
     assert "Traceback" not in rest
