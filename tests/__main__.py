@@ -1,6 +1,7 @@
 """All tests of the course, in order: ``python -m tests [--lesson 03] [--quick]``."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -41,7 +42,7 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
     blocks = Part(
         "blocks",
         "the building blocks, the exercises and the commands",
-        ["pytest", "tests", "--ignore=tests/test_notebooks.py", *pick],
+        ["pytest", "tests", "--ignore=tests/test_notebooks.py", "-n", "2", *pick],
     )
     stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
     answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *pick])
@@ -62,7 +63,9 @@ def run(part: Part, may_be_empty: bool) -> Result:
     if part.command[0] == "pytest":
         command.append(f"--junitxml={report}")
     started = time.monotonic()
-    status = subprocess.run(command, cwd=ROOT).returncode
+    # Side by side, and on tensors too small for it, more than one thread a process is only in the way.
+    threads = {"OMP_NUM_THREADS": "1"} if "-n" in part.command else {}
+    status = subprocess.run(command, cwd=ROOT, env=os.environ | threads).returncode
     seconds = time.monotonic() - started
 
     suites = list(ElementTree.parse(report).iter("testsuite")) if report.exists() else []

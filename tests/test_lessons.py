@@ -198,7 +198,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watchdog = threading.Timer(45, server.kill)  # ends the loop below where no address ever comes
+        watchdog = threading.Timer(150, server.kill)  # ends the loop below where no address ever comes
         watchdog.start()
         try:
             said = ""
@@ -211,7 +211,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             assert path == "/lab/tree/my/00_start_here.ipynb"
 
             def fetch(path: str) -> str:
-                with urllib.request.urlopen(f"{host}{path}?{token}", timeout=20) as page:
+                with urllib.request.urlopen(f"{host}{path}?{token}", timeout=60) as page:
                     return page.read().decode()
 
             assert "<title>JupyterLab</title>" in fetch(path)
@@ -222,7 +222,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             assert choices["fetchNews"]["default"] == "false"  # "none" would ask
             assert choices["checkForUpdates"]["default"] is False
             server.send_signal(signal.SIGINT)
-            rest = server.communicate(timeout=30)[0]
+            rest = server.communicate(timeout=60)[0]
         finally:
             server.kill()
             watchdog.cancel()
