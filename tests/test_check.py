@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import nbformat
 import numpy as np
 import pytest
 import scipy.signal  # noqa: F401  so that no answer's time goes into importing it
@@ -17,6 +18,7 @@ from course_utils.exercises import EXERCISES, check, hint, memory, progress, sho
 from course_utils.exercises import running as running_module
 from course_utils.exercises.running import TimeLimit, time_limit
 
+from .lesson_notebooks import execute
 from .test_exercises import typed
 
 RIGHT = """
@@ -97,6 +99,25 @@ def test_check_survives(accident, capsys):
     assert len(repr(verdict)) < 1500
     assert capsys.readouterr().out == "", "what the answer prints stands in the verdict, shortened"
     assert check(typed(RIGHT, "cross_correlate2d")).passed, "check works as before"
+
+
+def test_a_kernel_lives_through_all_of_them():
+    """In one kernel, one after the other, as in a notebook; the stop signal works differently there."""
+    setup = (
+        "import torch\nfrom course_utils import convolution\n"
+        "from course_utils.exercises import check, running\nrunning.SECONDS = 0.5"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(setup)])
+    for body, _ in filter(None, ACCIDENTS.values()):
+        lines = "".join(f"    {line}\n" for line in body.splitlines())
+        source = f"def cross_correlate2d(image, kernel):\n{lines}\ncheck(cross_correlate2d)"
+        notebook.cells.append(nbformat.v4.new_code_cell(source))
+    notebook.cells.append(nbformat.v4.new_code_cell(f"{RIGHT}\ncheck(cross_correlate2d)"))
+    execute(notebook)
+    *broken, right = [cell.outputs[-1].data["text/plain"] for cell in notebook.cells[1:]]
+    assert len(broken) >= 25
+    assert all(text.startswith("✗ cross_correlate2d: ") for text in broken)
+    assert right.startswith("✓")
 
 
 def test_other_arguments_are_named():
@@ -216,6 +237,15 @@ def test_drawn_inputs_find_what_named_cases_miss_and_the_smallest_is_shown():
 def test_changed_input_is_told():
     verdict = check(typed(RIGHT.replace("    return", "    image.zero_()\n    return"), "cross_correlate2d"))
     assert "it changes image" in repr(verdict)
+    assert "it changes layers" in repr(check(typed(source_with_pop(), "receptive_field")))
+
+
+def source_with_pop():
+    source = exercises.source_of(EXERCISES["receptive_field"].reference, "receptive_field")
+    return source.replace(
+        "for kernel_size, stride, dilation in layers:",
+        "while layers:\n        kernel_size, stride, dilation = layers.pop(0)",
+    )
 
 
 def test_right_values_without_gradient_are_told():

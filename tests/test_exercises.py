@@ -89,6 +89,49 @@ def test_exercise_is_fit_to_be_set(name):
         assert not outcome.altered
 
 
+# --- Wrong work that once passed ----------------------------------------------------------------------------------
+
+EDGES = "a = f(x.roll(shift, -1)); b = f(x).roll(shift // stride, -1); w = a.shape[-1]; m = w // 4"
+WINDOWS = "w = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, stride or kernel_size)"
+WINDOWS += ".unfold(3, kernel_size, stride or kernel_size)"
+ONCE_PASSED = [
+    ("max_pool2d", f"{WINDOWS}\nreturn w.max(-2).values.max(-1).values"),
+    ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-100')}\nreturn w.flatten(4).max(-1).values"),
+    ("max_pool2d", f"{WINDOWS.replace('-math.inf', 'x.min().item() - 1')}\nreturn w.flatten(4).max(-1).values"),
+    ("max_pool2d", f"stride = stride or 2\n{WINDOWS}\nreturn w.flatten(4).max(-1).values"),
+    ("equivariance_error", f"{EDGES}\nreturn (a - b)[..., m : w - m].max().item()"),
+    ("equivariance_error", f"{EDGES}\nreturn abs((a - b)[..., m : w - m].max().item())"),
+    ("equivariance_error", f"{EDGES}\nreturn (a - b)[:, 0, :, m : w - m].abs().max().item()"),
+    ("equivariance_error", f"{EDGES}; m = round(w / 4)\nreturn (a - b)[..., m : w - m].abs().max().item()"),
+    (
+        "equivariance_error",
+        f"{EDGES}; m = x.shape[-1] // 4 // stride\nreturn (a - b)[..., m : w - m].abs().max().item()",
+    ),
+    ("equivariance_error", f"{EDGES.replace(', -1', '')}\nreturn (a - b)[..., m : w - m].abs().max().item()"),
+    ("numerical_gradient", "h = 0.5\n" + "return torch.stack([(f(x + h * d) - f(x - h * d)) / (2 * h) for d in unit])"),
+    ("numerical_gradient", "h = 1e-3\n" + "return torch.stack([(f(x + h * d) - f(x)) / h for d in unit])"),
+    ("numerical_gradient", "return torch.func.jacfwd(f)(x)"),
+    ("standardize", "return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True).clamp(min=0.5)"),
+    (
+        "receptive_field",
+        "r = step = 1\nwhile layers:\n    k, s, d = layers.pop(0); r += d * (k - 1) * step; step *= s\nreturn r",
+    ),
+    ("flatten_features", "return x.detach().flatten(1)"),
+    ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), ONCE_PASSED)
+def test_wrong_work_that_once_passed_no_longer_does(name, body):
+    if "unit" in body:
+        body = "unit = torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)\n" + body.replace(
+            "unit])", "unit]).view_as(x)"
+        )
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    arguments = inspect.signature(EXERCISES[name].reference)
+    assert check(typed(f"def {name}{arguments}:\n{lines}", name)).state == "failed"
+
+
 # --- Right in another style -------------------------------------------------------------------------------------
 
 

@@ -137,7 +137,7 @@ def _wrong(expected: Outcome, came: Outcome, tolerance: float) -> str | None:
     if wrong := difference(expected.value, came.value, tolerance):
         return wrong
     if came.altered:
-        return f"it changes {came.altered[0]}, which was given to it: work on {came.altered[0]}.clone()"
+        return f"it changes {came.altered[0]}, which was given to it: work on a copy"
     for name, gradient in expected.gradients.items():
         received = came.gradients[name]
         if gradient is not None and received is None:

@@ -23,6 +23,10 @@ def by_256(images):
     return images.unsqueeze(1) / 256
 
 
+def by_the_brightest(images):
+    return images.unsqueeze(1) / images.max()
+
+
 def rounded_down(images):
     return (images.unsqueeze(1) // 255).float()
 
@@ -63,6 +67,10 @@ def by_the_variance(x):
 
 def only_centred(x):
     return x - x.mean((0, 2, 3), keepdim=True)
+
+
+def eps_under_the_root(x):
+    return (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), keepdim=True) + 1e-3).sqrt()
 
 
 def deviation_with_n(x):
@@ -167,6 +175,15 @@ def step_relative_to_x(f, x):
     return gradient
 
 
+def step_too_large(f, x):
+    gradient = torch.zeros_like(x)
+    for place in range(x.numel()):
+        nudge = torch.zeros_like(x)
+        nudge.view(-1)[place] = 0.1
+        gradient.view(-1)[place] = (f(x + nudge) - f(x - nudge)) / 0.2
+    return gradient
+
+
 def twice_too_large(f, x):
     step = 1e-2 if x.dtype == torch.float32 else 1e-5
     gradient = torch.zeros_like(x)
@@ -196,6 +213,11 @@ def steep_valley(x):
     return 1000 * x.square().sum()
 
 
+def quick_waves(x):
+    """Bends within a tenth: a step of that size steps over the bends."""
+    return torch.sin(20 * x).sum()
+
+
 def around_two(draw: Draw, *shape: int) -> torch.Tensor:
     """Numbers near 2: there a step of 1e-10 is lost in float32."""
     return 2 + draw(*shape).clamp(-1, 1) / 4
@@ -221,6 +243,7 @@ EXERCISES = (
         mistakes=(
             Mistake(unscaled, "You changed the type, not the scale: the largest grey value should come out as 1."),
             Mistake(by_256, "White comes out as 0.996: there are 256 values, but the largest is 255."),
+            Mistake(by_the_brightest, "You divided by this batch's brightest pixel; white is always 255."),
             Mistake(
                 rounded_down,
                 "Everything but white became 0: something rounded down (`//`, or whole numbers) before you had floats.",
@@ -240,6 +263,7 @@ EXERCISES = (
             Case("channels of different brightness", uneven_channels(draw, 4, 2, 5, 6)),
             Case("as many channels as columns", uneven_channels(draw, 4, 3, 5, 3)),
             Case("one picture", uneven_channels(draw, 1, 3, 4, 5)),
+            Case("channels of little contrast", 0.05 * uneven_channels(draw, 3, 2, 4, 3)),
             Case("double precision stays double", uneven_channels(draw, 2, 2, 3, 4).double()),
         ],
         drawn=lambda draw: (
@@ -262,6 +286,10 @@ EXERCISES = (
             ),
             Mistake(by_the_variance, "You divided by the spread squared; take its root."),
             Mistake(only_centred, "The mean is gone, the spread is still there: divide by the standard deviation."),
+            Mistake(
+                eps_under_the_root,
+                "You changed the spread, which shows where it is small: take torch.std as it is.",
+            ),
             Mistake(
                 deviation_with_n,
                 "Another convention: you divide by n inside the root, torch.std (asked for here) by n - 1.",
@@ -293,7 +321,7 @@ EXERCISES = (
             Mistake(city_block, "That is the city-block distance; square, add, take the root."),
             Mistake(
                 by_the_binomial,
-                "a² + b² − 2ab loses its digits where two points are close (nan below 0): subtract first, then square.",
+                "a² + b² − 2ab loses its digits far from 0 (nan where it falls below 0): subtract first, then square.",
             ),
         ),
         not_allowed=("torch.cdist", "torch.nn.functional.pairwise_distance", "scipy.spatial.distance.cdist"),
@@ -309,6 +337,7 @@ EXERCISES = (
             Case("three rows of two, double precision", with_products, around_two(draw, 3, 2).double()),
             Case("three rows of two, single precision", with_products, around_two(draw, 3, 2)),
             Case("a line of four", with_products, around_two(draw, 4).double()),
+            Case("quick waves", quick_waves, torch.tensor([0.0, 0.3, 1.0]).double()),
             Case("the bottom of a steep valley", steep_valley, torch.tensor([0.0, 0.003, -0.004]).double()),
         ],
         drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
@@ -332,12 +361,19 @@ EXERCISES = (
                 )
             ),
             Mistake(step_relative_to_x, "Where x is 0 your step is 0 too, and 0/0 is nan: take a fixed step."),
+            Mistake(step_too_large, "Your step is longer than the bends of f: take a smaller one."),
             Mistake(twice_too_large, "The two points are two steps apart: divide by twice the step."),
             Mistake(
                 step_too_small,
                 "In float32, 2 + 1e-8 is 2 and the difference is 0: take a larger step there.",
             ),
         ),
-        not_allowed=("torch.autograd.grad", "torch.autograd.backward", "torch.func.grad"),
+        not_allowed=(
+            "torch.autograd.grad",
+            "torch.autograd.backward",
+            "torch.func.grad",
+            "torch.func.jacfwd",
+            "torch.func.jacrev",
+        ),
     ),
 )

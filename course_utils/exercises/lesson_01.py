@@ -152,6 +152,11 @@ def default_stride_one(x, kernel_size, stride=None, padding=0):
     return windows.unfold(3, kernel_size, stride or 1).flatten(4).max(4).values
 
 
+def default_stride_two(x, kernel_size, stride=None, padding=0):
+    windows = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, stride or 2)
+    return windows.unfold(3, kernel_size, stride or 2).flatten(4).max(4).values
+
+
 def stride_ignored(x, kernel_size, stride=None, padding=0):
     windows = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, kernel_size)
     return windows.unfold(3, kernel_size, kernel_size).flatten(4).max(4).values
@@ -228,6 +233,24 @@ def without_absolute_values(f, x, shift, stride):
     return (moved_before - moved_after)[..., width // 4 : width - width // 4].max().item()
 
 
+def absolute_value_last(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    width = moved_after.shape[-1]
+    return abs((moved_before - moved_after)[..., width // 4 : width - width // 4].max().item())
+
+
+def empty_without_edges(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    edge = moved_after.shape[-1] // 4
+    return (moved_before - moved_after)[..., edge:-edge].abs().max().item()
+
+
+def moves_left(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(-shift, dims=-1)), f(x).roll(-(shift // stride), dims=-1)
+    width = moved_after.shape[-1]
+    return (moved_before - moved_after)[..., width // 4 : width - width // 4].abs().max().item()
+
+
 def errors_cancel(f, x, shift, stride):
     moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
     width = moved_after.shape[-1]
@@ -261,9 +284,18 @@ def brighter_to_the_right(x):
     return x * torch.linspace(0, 1, x.shape[-1], dtype=x.dtype)
 
 
-def sinking_to_the_right(x):
-    """x is positive here, so every difference is negative."""
-    return -x.abs() - 3 * torch.arange(x.shape[-1], dtype=x.dtype)
+def uneven_floor(x):
+    """Something added that stays where it is: differences of both signs, the negative ones larger."""
+    return x - torch.tensor([0.0, 1.0, 2.0, 9.0], dtype=x.dtype).repeat(x.shape[-1])[: x.shape[-1]].cumsum(0)
+
+
+def two_maps(x):
+    """The second map breaks it, the first one does not."""
+    return torch.cat([padded_convolution_3x3(x), brighter_to_the_right(x)], dim=1)
+
+
+def one_column_fewer(x):
+    return brighter_to_the_right(x)[..., 1:]
 
 
 def drawn_equivariance(draw: Draw) -> tuple:
@@ -487,53 +519,6 @@ EXERCISES = (
     ),
     Exercise(
         lesson=LESSON,
-        reference=max_pool2d,
-        minutes=12,
-        difficulty=3,
-        gradients=True,
-        cases=lambda draw: [
-            Case("windows side by side, the usual stride", draw(2, 2, 4, 6), 2),
-            Case("windows that overlap", draw(1, 2, 5, 6), 3, 1),
-            Case("all numbers far below 0, with padding", -1e10 * (1 + draw(1, 1, 5, 6).abs()), 3, 2, 1),
-            Case("two equal numbers", torch.tensor([[[[0.0, 7.0], [7.0, 3.0]]]]), 2),
-            Case("many equal numbers, as after ReLU", draw(1, 2, 4, 4).round().relu(), 2),
-        ],
-        drawn=drawn_pooling,
-        hints=(
-            "Where the stride is None, it is the kernel size. `output_size` tells the number of windows.",
-            "Pad with a number that never wins: `F.pad(x, (p, p, p, p), value=-math.inf)`.",
-            "`window.flatten(2).max(dim=2).values` takes the maximum, and its gradient goes to one place: the first.",
-        ),
-        mistakes=(
-            Mistake(pads_with_zero, "A padded pixel must never win: what number is smaller than every other?"),
-            Mistake(
-                pads_with_zero_and_splits_ties,
-                "A padded pixel must never win: what number is smaller than every other?",
-            ),
-            Mistake(default_stride_one, "In pooling the default stride is the kernel size."),
-            Mistake(stride_ignored, "Your windows never overlap: the stride that was given is not used."),
-            Mistake(averages, "That is average pooling."),
-            Mistake(
-                splits_ties,
-                "Where numbers tie, `amax` (and `max()` over everything) shares the gradient out. "
-                "PyTorch's pooling gives it to the first: flatten the window and take `.max(dim)`.",
-            ),
-            Mistake(
-                first_column_before_first_row,
-                "Of equal numbers the first counts row by row: 7 in the first row comes before 7 in the second.",
-            ),
-            Mistake(padding_ignored, "The padding that was given is not used."),
-        ),
-        not_allowed=(
-            "course_utils.convolution.max_pool2d",
-            "torch.max_pool2d",
-            "torch.max_pool1d",
-            "torch.nn.functional.max_pool2d_with_indices",
-            "torch.nn.functional.adaptive_max_pool2d",
-        ),
-    ),
-    Exercise(
-        lesson=LESSON,
         reference=equivariance_error,
         minutes=12,
         difficulty=3,
@@ -543,7 +528,11 @@ EXERCISES = (
             Case("stride 2, moved by 2", convolution_with_stride_2, draw(1, 1, 8, 20).double(), 2, 2),
             Case("stride 2, moved by 1", convolution_with_stride_2, draw(1, 1, 8, 20).double(), 1, 2),
             Case("max pooling, moved by 3", max_pooling_2x2, draw(1, 1, 8, 20).double(), 3, 2),
-            Case("sinking to the right", sinking_to_the_right, draw(1, 1, 4, 16).double(), 2, 1),
+            Case("a convolution with padding, moved far", padded_convolution_3x3, draw(1, 1, 6, 16).double(), 6, 1),
+            Case("an uneven floor", uneven_floor, draw(1, 1, 4, 16).double(), 1, 1),
+            Case("two maps, the second worse", two_maps, draw(1, 1, 6, 16).double(), 2, 1),
+            Case("15 columns out of 16", one_column_fewer, draw(1, 1, 4, 16).double(), 2, 1),
+            Case("3 columns, no edge to leave out", brighter_to_the_right, draw(1, 1, 4, 3).double(), 1, 1),
             Case("brighter to the right", brighter_to_the_right, draw(1, 1, 4, 16).double(), 2, 1),
         ],
         drawn=drawn_equivariance,
@@ -566,6 +555,14 @@ EXERCISES = (
                 without_absolute_values,
                 "A large negative difference is an error too: take absolute values before the maximum.",
             ),
+            Mistake(
+                absolute_value_last,
+                "A large negative difference is an error too: take absolute values before the maximum.",
+            ),
+            Mistake(
+                empty_without_edges, "Where the edge is 0 columns wide, `edge:-edge` is empty: end at width - edge."
+            ),
+            Mistake(moves_left, "The picture should move to the right; yours moves to the left."),
             Mistake(errors_cancel, "Errors of both signs cancel: take absolute values, then the maximum."),
             Mistake(moves_down, "The picture should move to the right, along the last axis; yours moves down."),
         ),
@@ -575,6 +572,7 @@ EXERCISES = (
         reference=flatten_features,
         minutes=6,
         difficulty=2,
+        gradients=True,
         fault=the_fault,
         cases=lambda draw: [
             Case("100 pictures, maps of 4x4", draw(100, 16, 4, 4)),
@@ -595,6 +593,58 @@ EXERCISES = (
             Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others: flatten(1)."),
             Mistake(fixed_number_of_pictures, "A batch has 100 pictures only sometimes: the last one is shorter."),
             Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis, flatten(1)."),
+        ),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=max_pool2d,
+        minutes=15,
+        difficulty=4,
+        optional=True,
+        gradients=True,
+        cases=lambda draw: [
+            Case("windows side by side, the usual stride", draw(2, 2, 4, 6), 2),
+            Case("a kernel of 3, the usual stride", draw(1, 1, 7, 8), 3),
+            Case("windows that overlap", draw(1, 2, 5, 6), 3, 1),
+            Case("every number alike and far below 0, with padding", torch.full((1, 1, 4, 4), -1e10), 3, 2, 1),
+            Case("all numbers far below 0, with padding", -1e10 * (1 + draw(1, 1, 5, 6).abs()), 3, 2, 1),
+            Case("two equal numbers", torch.tensor([[[[0.0, 7.0], [7.0, 3.0]]]]), 2),
+            Case("many equal numbers, as after ReLU", draw(1, 2, 4, 4).round().relu(), 2),
+        ],
+        drawn=drawn_pooling,
+        hints=(
+            "Where the stride is None, it is the kernel size. `output_size` tells the number of windows.",
+            "Pad with a number that never wins: `F.pad(x, (p, p, p, p), value=-math.inf)`.",
+            "`window.flatten(2).max(dim=2).values` takes the maximum, and its gradient goes to one place: the first.",
+        ),
+        mistakes=(
+            Mistake(pads_with_zero, "A padded pixel must never win: what number is smaller than every other?"),
+            Mistake(
+                pads_with_zero_and_splits_ties,
+                "A padded pixel must never win: what number is smaller than every other?",
+            ),
+            Mistake(default_stride_one, "In pooling the default stride is the kernel size."),
+            Mistake(default_stride_two, "In pooling the default stride is the kernel size."),
+            Mistake(stride_ignored, "Your windows never overlap: the stride that was given is not used."),
+            Mistake(averages, "That is average pooling."),
+            Mistake(
+                splits_ties,
+                "Where numbers tie, `amax` (and `max()` over everything) shares the gradient out. "
+                "PyTorch's pooling gives it to the first: flatten the window and take `.max(dim)`.",
+            ),
+            Mistake(
+                first_column_before_first_row,
+                "Of equal numbers the first counts row by row: 7 in the first row comes before 7 in the second.",
+            ),
+            Mistake(padding_ignored, "The padding that was given is not used."),
+        ),
+        not_allowed=(
+            "course_utils.convolution.max_pool2d",
+            "torch.max_pool1d",
+            "torch.max_pool2d",
+            "torch.max_pool3d",
+            "torch.nn.functional.max_pool2d_with_indices",
+            "torch.nn.functional.adaptive_max_pool2d_with_indices",
         ),
     ),
     Exercise(

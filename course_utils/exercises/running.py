@@ -90,7 +90,7 @@ def run(
     outcome.altered = [
         name
         for name, before, after in zip(names, case.arguments, passed, strict=False)
-        if isinstance(before, Tensor) and not _untouched(before, after)
+        if not _untouched(before, after)
     ]
     return outcome
 
@@ -99,7 +99,9 @@ def _copy(argument: Any) -> Any:
     return argument.detach().clone() if isinstance(argument, Tensor) else copy.deepcopy(argument)
 
 
-def _untouched(before: Tensor, after: Tensor) -> bool:
+def _untouched(before: Any, after: Any) -> bool:
+    if not isinstance(before, Tensor):
+        return before == after
     after = after.detach()
     return before.shape == after.shape and before.dtype == after.dtype and before.equal(after)
 
