@@ -21,9 +21,10 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
     from nbformat import NotebookNode
 
@@ -87,6 +88,37 @@ def reset(name: str, root: Path = ROOT) -> Path | None:
 # -- execution
 
 
+def page(notebook: "NotebookNode", folder: Path, **options: Any) -> "NotebookClient":
+    """What executes a notebook as if it lay in ``folder``, and takes its outputs as a page in JupyterLab does."""
+    from nbclient import NotebookClient
+    from nbclient.output_widget import OutputWidget
+
+    class SilentOutput(OutputWidget):
+        """Takes what is written into an Output widget, and keeps nothing: it is the widget's, not the cell's.
+
+        nbclient's own needs the widget states, and sends the text back to the kernel, by which it may
+        miss the kernel's next answer and wait for ever (nbclient, issue 312).
+        """
+
+        def output(self, *_: object) -> None:
+            pass
+
+        def clear_output(self, *_: object) -> None:
+            pass
+
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        **options,
+    )
+    client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": SilentOutput}}
+    return client
+
+
 def execute(lesson: Path) -> tuple["NotebookNode", str]:
     """Execute a lesson in a kernel of its own and print each cell with its seconds.
 
@@ -96,7 +128,6 @@ def execute(lesson: Path) -> tuple["NotebookNode", str]:
         The notebook with its outputs, ready to be stored, and what went wrong ("" if nothing did).
     """
     import nbformat
-    from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(lesson, as_version=4)
@@ -123,13 +154,9 @@ def execute(lesson: Path) -> tuple["NotebookNode", str]:
     def end(**_: object) -> None:
         print(f"{time.monotonic() - started:6.1f} s", flush=True)
 
-    client = NotebookClient(
+    client = page(
         notebook,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(lesson.parent)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
+        lesson.parent,
         on_notebook_start=keep_ctrl_c,
         on_cell_start=heading,
         on_cell_execute=begin,

@@ -17,12 +17,23 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import lessons
 
+EXPLORER = """\
+from IPython.display import display
+shown = ipywidgets.Output()
+display(shown)
+for i in range(3):
+    with shown:
+        shown.clear_output(wait=True)
+        print("within the widget")
+"""
 CELLS = (
     new_markdown_cell("# A small lesson"),
     new_code_cell("import os\nfrom pathlib import Path\nprint('one')\nprint('two')"),
     new_code_cell("state = Path(os.environ['VISION_COURSE_STATE'])\nstate.is_dir(), list(state.iterdir())"),
     new_code_cell("import ipywidgets\nipywidgets.IntSlider()"),
     new_code_cell("import time\ntime.time()", metadata={"tags": ["nbval-ignore-output"]}),
+    new_code_cell(EXPLORER),
+    new_code_cell("shown;"),  # the cell after such a widget is the one that may never be answered
     new_code_cell("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"),
 )
 
@@ -94,15 +105,16 @@ def test_outputs_are_stored_the_same_twice(course: Path, monkeypatch: pytest.Mon
     nbformat.validate(notebook)
     assert [cell.id for cell in notebook.cells] == ids
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5, 6, 7]
     assert notebook.metadata.kernelspec.name == "python3"
     assert notebook.metadata.language_info == {"name": "python"}
     assert "widgets" not in notebook.metadata
-    printed, state, slider, ignored, figure = (cell.outputs for cell in code)
+    printed, state, slider, ignored, explorer, quiet, figure = (cell.outputs for cell in code)
     assert [output.text for output in printed] == ["one\ntwo\n"]
     assert state[0].data["text/plain"] == "(True, [])"
     assert slider[0].data["text/plain"].startswith("IntSlider(")
-    assert ignored == []
+    assert ignored == quiet == []
+    assert [output.data for output in explorer] == [{"text/plain": "Output()"}]
     assert "image/png" in figure[0].data
 
 
@@ -124,7 +136,7 @@ def test_run_leaves_a_page_that_needs_no_other_file(course: Path, capsys: pytest
     assert lessons.find("0", course).read_bytes() == before
     shown = capsys.readouterr().out
     assert "A small lesson" in shown
-    assert re.search(r"5/5  import matplotlib.pyplot as plt +\d+\.\d s\n", shown)
+    assert re.search(r"7/7  import matplotlib.pyplot as plt +\d+\.\d s\n", shown)
     assert "build/00_start_here.html" in shown.replace("\\", "/")
 
 
