@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -194,6 +196,14 @@ def test_jupyterlab_is_told_what_the_machine_needs(
     assert options[-2:] == ["--port", "9000"]
 
 
+def wait_until_somebody_listens(port: int) -> None:
+    for _ in range(600):
+        with suppress(ConnectionRefusedError):
+            return socket.create_connection(("localhost", port)).close()
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens at port {port}")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tmp_path: Path) -> None:
     keyboard, terminal = os.openpty()  # JupyterLab looks after Ctrl-C only where there is a keyboard
@@ -221,6 +231,7 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             host, other_port, path, token = address.groups()
             assert int(other_port) != port
             assert path == "/lab/tree/my/00_start_here.ipynb"
+            wait_until_somebody_listens(int(other_port))  # the address is said a moment before
 
             def fetch(path: str) -> str:
                 with urllib.request.urlopen(f"{host}{path}?{token}", timeout=60) as page:
