@@ -9,12 +9,16 @@ import html
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from . import lesson_00, lesson_01, memory
 from .checking import Verdict, argument_names, check_answer, describe, not_attempted, try_case
 from .exercise import Exercise, source_of
+
+if TYPE_CHECKING:
+    from ..plots import Picture
 
 __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source_of", "use"]
 
@@ -97,11 +101,11 @@ def use(answer: Callable) -> Callable:
     return chosen.reference
 
 
-def show(answer: Callable):
+def show(answer: Callable) -> "Picture | Verdict | Note":
     """What an answer does on the first case it gets wrong (or the first of all) beside what it should do.
 
     Returns:
-        A figure where both results are arrays of numbers, else a line for each case.
+        A figure where both results are arrays of numbers, else a line for each case; *not attempted* for a stub.
 
     Raises:
         ValueError: if there is no exercise of that name.
