@@ -4,25 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from nbclient import NotebookClient
-from nbclient.output_widget import OutputWidget
 from nbformat import NotebookNode
 
-from course_utils.lessons import ROOT
-
-
-class SilentOutput(OutputWidget):
-    """An Output widget that takes what is written into it and keeps nothing.
-
-    nbclient's own sends the text back to the kernel, and by that may overlook the kernel's next answer: about
-    every fourth such cell then waits until its time is up (nbclient, issue 312). It also needs widget states.
-    """
-
-    def output(self, *_: object) -> None:
-        pass
-
-    def clear_output(self, *_: object) -> None:
-        pass
+from course_utils.lessons import ROOT, page
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
@@ -43,15 +27,6 @@ def tagged(notebook: NotebookNode, kind: str) -> list[tuple[str, NotebookNode]]:
 
 def execute(notebook: NotebookNode, folder: Path = ROOT / "notebooks", **options: object) -> NotebookNode:
     """Execute a notebook, in place, as if it lay in ``folder``, on an empty state folder."""
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=600,
-        resources={"metadata": {"path": str(folder)}},
-        store_widget_state=False,
-        coalesce_streams=True,
-        **options,
-    )
-    client.widget_registry = {"@jupyter-widgets/output": {"OutputModel": SilentOutput}}
+    client = page(notebook, folder, timeout=600, **options)
     with tempfile.TemporaryDirectory() as state:
         return client.execute(env={**os.environ, "VISION_COURSE_STATE": state})
