@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from . import lesson_00, lesson_01, memory
-from .checking import Verdict, argument_names, check_answer, describe, not_attempted, try_case
+from .checking import Verdict, argument_names, check_answer, describe, not_attempted, try_cases
 from .exercise import Exercise, source_of
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def show(answer: Callable) -> "Picture | Verdict | Note":
     chosen = _find(answer)
     if not_attempted(answer, chosen):
         return check_answer(answer, chosen)
-    tries = [try_case(answer, chosen, case) for case in chosen.named_cases()]
+    tries = try_cases(answer, chosen, chosen.named_cases())
     worst = next((t for t in tries if t.wrong), tries[0])
     expected, came = worst.expected.value, worst.came.value
     if isinstance(expected, Tensor) and isinstance(came, Tensor) and came.numel() and not came.is_complex():
