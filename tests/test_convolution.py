@@ -20,7 +20,7 @@ from course_utils import convolution as ours
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's, about speed
 
 # Mutation testing sets it to a few: it runs this file hundreds of times, and needs no smallest failing case.
-CASES = int(os.environ.get("DRAWN_CASES", "240"))
+CASES = int(os.environ.get("DRAWN_CASES", "300"))
 drawn = settings(
     max_examples=CASES,
     derandomize=True,
