@@ -115,8 +115,8 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        _check(lr=lr, eps=eps, weight_decay=weight_decay, betas=betas[0])
-        _check(lr=lr, betas=betas[1])
+        for beta in betas:
+            _check(lr=lr, eps=eps, weight_decay=weight_decay, betas=beta)
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay))
 
     @torch.no_grad()

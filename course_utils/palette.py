@@ -12,8 +12,6 @@ GREEN = "#00785a"  # passed
 RED = "#b3261e"  # failed, wrong
 GREY = "#6b7080"  # not yet, of no account
 
-SERIES = (BLUE, ORANGE, GREEN, RED, GREY)
-
 # Colour maps: pictures are grey; signed numbers run from dark blue (negative) over grey (0) to light yellow, so that
 # the sign can be read in greyscale too.
 PICTURE = "gray"

@@ -123,9 +123,12 @@ class Convolution(Explorer):
 
     def apply(self, image: Tensor) -> Tensor:
         """(H, W) -> (out_h, out_w), with the kernel and the options as they stand."""
-        weight = torch.tensor([field.value for field in self.kernel]).view(1, 1, 3, 3)
         options = self.stride.value, self.padding.value, self.dilation.value
-        return convolution.conv2d(image[None, None], weight, None, *options)[0, 0]
+        return convolution.conv2d(image[None, None], self.weight()[None, None], None, *options)[0, 0]
+
+    def weight(self) -> Tensor:
+        """The kernel as it stands in its fields, (3, 3)."""
+        return torch.tensor([field.value for field in self.kernel]).view(3, 3)
 
     def shifted(self) -> Tensor:
         return self.image.roll(self.shift.value, dims=-1)
@@ -135,7 +138,7 @@ class Convolution(Explorer):
         stride, padding, dilation = self.stride.value, self.padding.value, self.dilation.value
         columns = convolution.im2col(self.shifted()[None], 3, dilation, padding, stride)  # (9, L)
         under = columns.view(9, *self.apply(self.image).shape)[:, self.row.value, self.column.value].view(3, 3)
-        products = under * torch.tensor([field.value for field in self.kernel]).view(3, 3)
+        products = under * self.weight()
         return under, products, products.sum().item()
 
     def draw(self) -> tuple[plots.Picture, str]:
@@ -144,7 +147,7 @@ class Convolution(Explorer):
         moved = self.apply(self.image).roll(self.shift.value // self.stride.value, dims=-1)
         picture = plots.convolution_step(
             F.pad(self.shifted(), [self.padding.value] * 4),
-            torch.tensor([field.value for field in self.kernel]).view(3, 3),
+            self.weight(),
             *self.window()[:2],
             output,
             output - moved,

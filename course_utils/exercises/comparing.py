@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import running
 from .running import Outcome, ThingItself, TimeLimit
 
 # How far two right answers may lie apart: they add the same numbers in another order.
@@ -48,7 +49,7 @@ def same(one: Outcome, other: Outcome, tolerance: float = 0.0, any_dtype: bool =
 def say_error(error: BaseException) -> str:
     """An error as one line, whatever the error does when it is printed."""
     if isinstance(error, TimeLimit):
-        return "it did not end within 5 seconds: is there a loop that never stops?"
+        return f"it did not end within {running.SECONDS:g} seconds: is there a loop that never stops?"
     if isinstance(error, ThingItself):
         return f"it calls {error}: that is the thing itself. Write it from smaller parts"
     if isinstance(error, RecursionError):
@@ -58,7 +59,7 @@ def say_error(error: BaseException) -> str:
     except Exception:
         text = "(its message cannot be printed)"
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
-        return "MemoryError: it asks for more than 2 GB of memory"
+        return f"MemoryError: it asks for more than {running.MEMORY / 2**30:g} GB of memory"
     return f"{type(error).__name__}: {text[:300]}"
 
 
