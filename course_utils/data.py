@@ -7,10 +7,10 @@ import gzip
 import hashlib
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,7 +37,7 @@ class DataFileError(RuntimeError):
 
 
 class Pictures(NamedTuple):
-    """Pictures and what they show: images (N, 1, 28, 28) uint8, labels (N,) int64 into ``CLASSES``."""
+    """Pictures and what they show: images (N, C, H, W) uint8, labels (N,) int64; of Fashion-MNIST, into ``CLASSES``."""
 
     images: Tensor
     labels: Tensor
@@ -98,21 +98,89 @@ def fashion_mnist(folder: Path | str = FOLDER) -> tuple[Pictures, Pictures, Pict
         )
         for part in ("train", "t10k")
     )
-    order = torch.randperm(len(known.labels), generator=torch.Generator().manual_seed(0))
-    validation, train = order[:5000], order[5000:]
-    return (
-        Pictures(known.images[train], known.labels[train]),
-        Pictures(known.images[validation], known.labels[validation]),
-        test,
-    )
+    return *_split(known, 5000), test
 
 
-def normalize(images: Tensor, mean: float = MEAN, std: float = STD) -> Tensor:
+def from_dataset(dataset: Sequence[tuple[Any, int]]) -> Pictures:
+    """Any data set of ``torchvision.datasets`` as one tensor of pictures and one of labels.
+
+    For example ``from_dataset(torchvision.datasets.ImageFolder("pictures"))``, for a folder that holds a folder of
+    pictures for each class.
+
+    Args:
+        dataset: gives a PIL picture (or a uint8 tensor (C, H, W)) and a class for each place from 0 up.
+
+    Returns:
+        images (N, C, H, W) uint8, labels (N,) int64.
+
+    Raises:
+        ValueError: if there are no pictures, or if they differ in size or in channels.
+    """
+    from torchvision.transforms.functional import pil_to_tensor
+
+    if len(dataset) == 0:
+        raise ValueError("dataset: there are no pictures in it")
+    pairs = [dataset[place] for place in range(len(dataset))]
+    images = [image if isinstance(image, Tensor) else pil_to_tensor(image) for image, _ in pairs]
+    for place, image in enumerate(images):
+        if image.shape != images[0].shape:
+            raise ValueError(
+                f"dataset: picture {place} is {tuple(image.shape)}, the first one {tuple(images[0].shape)}; bring all "
+                "to one size, for example with transform=torchvision.transforms.v2.Resize((32, 32))"
+            )
+    return Pictures(torch.stack(images), torch.tensor([label for _, label in pairs]))
+
+
+def cifar10(folder: Path | str, download: bool = False) -> tuple[Pictures, Pictures, Pictures]:
+    """CIFAR-10 from where you have it, as training, validation and test pictures: 45,000, 5,000 and 10,000.
+
+    Args:
+        folder: holds ``cifar-10-batches-py``, as ``torchvision.datasets.CIFAR10`` leaves it.
+        download: fetch it (170 MB) if it is not there.
+
+    Returns:
+        images (N, 3, 32, 32) uint8 and labels (N,) of each part.
+
+    Raises:
+        DataFileError: if it is not there, or not whole.
+
+    Source: Krizhevsky, "Learning multiple layers of features from tiny images" (2009).
+    """
+    from torchvision.datasets import CIFAR10
+
+    try:
+        known, test = (from_dataset(CIFAR10(folder, train=part, download=download)) for part in (True, False))
+    except RuntimeError:
+        raise DataFileError(
+            f"folder: there is no whole CIFAR-10 in {Path(folder).name}; name the folder that holds "
+            "cifar-10-batches-py, or fetch it by cifar10(folder, download=True)"
+        ) from None
+    return *_split(known, len(known.labels) // 10), test
+
+
+def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel, black = 0 and white = 1, for ``normalize`` and ``Batches``.
+
+    Args:
+        images: (N, C, H, W) uint8.
+
+    Returns:
+        Two tensors (C, 1, 1).
+    """
+    pixels = images.transpose(0, 1).flatten(1)  # (C, N*H*W)
+    counts = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels]).double()  # (C, 256)
+    shares, values = counts / pixels.shape[1], torch.arange(256).double() / 255
+    mean = shares @ values  # (C,)
+    std = (shares * (values - mean[:, None]) ** 2).sum(dim=1).sqrt()
+    return mean.float()[:, None, None], std.float()[:, None, None]
+
+
+def normalize(images: Tensor, mean: float | Tensor = MEAN, std: float | Tensor = STD) -> Tensor:
     """Grey values 0 to 255 -> floats with about zero mean and unit spread: ``(images / 255 - mean) / std``.
 
     Args:
-        images: uint8, any shape.
-        mean, std: of the training pictures, black = 0 and white = 1.
+        images: (..., C, H, W) uint8.
+        mean, std: of the training pictures, black = 0 and white = 1; a number, or (C, 1, 1).
 
     Returns:
         float32, the same shape.
@@ -136,6 +204,7 @@ class Batches:
         labels: (N,).
         batch_size: pictures a batch; the last one may be shorter.
         generator: shuffles anew in each epoch; without one the order is kept.
+        augment: changes the pictures of a batch before they are normalised: (N, C, H, W) uint8 -> the same.
         mean, std: as in ``normalize``.
 
     Yields:
@@ -149,8 +218,9 @@ class Batches:
     labels: Tensor
     batch_size: int
     generator: torch.Generator | None = None
-    mean: float = MEAN
-    std: float = STD
+    augment: Callable[[Tensor], Tensor] | None = None
+    mean: float | Tensor = MEAN
+    std: float | Tensor = STD
 
     def __post_init__(self):
         if len(self.images) == 0:
@@ -169,7 +239,19 @@ class Batches:
         else:
             order = torch.randperm(len(self.images), generator=self.generator)
         for chosen in order.split(self.batch_size):
-            yield normalize(self.images[chosen], self.mean, self.std), self.labels[chosen]
+            images = self.images[chosen]
+            if self.augment is not None:
+                images = self.augment(images)
+            yield normalize(images, self.mean, self.std), self.labels[chosen]
+
+
+def _split(known: Pictures, for_validation: int) -> tuple[Pictures, Pictures]:
+    """Training and validation pictures, always the same ones."""
+    order = torch.randperm(len(known.labels), generator=torch.Generator().manual_seed(0))
+    validation, train = order[:for_validation], order[for_validation:]
+    return Pictures(known.images[train], known.labels[train]), Pictures(
+        known.images[validation], known.labels[validation]
+    )
 
 
 def _damaged(path: Path, what: str) -> DataFileError:

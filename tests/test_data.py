@@ -190,3 +190,98 @@ def test_other_files_are_no_idx_files(tmp_path, content):
     path.write_bytes(gzip.compress(content))
     with pytest.raises(data.DataFileError, match="no IDX file"):
         data.read_idx(path)
+
+
+# ---- Other pictures
+
+
+def write_cifar10(folder, count=6):
+    """A tiny CIFAR-10 in its own format: five files to train with and one to test with, count pictures each."""
+    inside = folder / "cifar-10-batches-py"
+    inside.mkdir()
+    generator = torch.Generator().manual_seed(0)
+    written = {}
+    for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
+        pixels = torch.randint(0, 256, (count, 3 * 32 * 32), generator=generator, dtype=torch.uint8)
+        labels = torch.randint(0, 10, (count,), generator=generator)
+        with (inside / name).open("wb") as file:
+            pickle.dump({"data": pixels.numpy(), "labels": labels.tolist()}, file)
+        written[name] = data.Pictures(pixels.view(count, 3, 32, 32), labels)
+    with (inside / "batches.meta").open("wb") as file:
+        pickle.dump({"label_names": list("0123456789")}, file)
+    return written
+
+
+@pytest.fixture
+def cifar10_folder(tmp_path, monkeypatch):
+    """As torchvision expects it, but for the checksums, which only the published files have."""
+    monkeypatch.setattr("torchvision.datasets.CIFAR10._check_integrity", lambda self: True)
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *arguments: True)
+    return tmp_path, write_cifar10(tmp_path)
+
+
+def test_cifar10_is_read_from_its_own_files(cifar10_folder):
+    folder, written = cifar10_folder
+    train, validation, test = data.cifar10(folder)
+    assert (len(train.labels), len(validation.labels), len(test.labels)) == (27, 3, 6)
+    assert torch.equal(test.images, written["test_batch"].images)
+    assert torch.equal(test.labels, written["test_batch"].labels)
+    known = {picture.numpy().tobytes(): label for name in written if name != "test_batch" for picture, label in zip(*written[name], strict=True)}
+    for part in (train, validation):
+        assert all(known.pop(picture.numpy().tobytes()) == label for picture, label in zip(*part, strict=True))
+    assert not known  # each picture in one part, with its own label
+
+
+@pytest.mark.parametrize("net", [cnn.TutorialNet, cnn.PlainNet, cnn.FastNet])
+def test_colour_pictures_go_through_the_same_workshop(cifar10_folder, net):
+    train, validation, _ = data.cifar10(cifar10_folder[0])
+    mean, std = data.mean_and_std(train.images)
+    torch.manual_seed(0)
+    model = net(channels=3, size=32) if net is cnn.TutorialNet else net(channels=3)
+    feed, check = (data.Batches(*part, 9, torch.Generator(), mean=mean, std=std) for part in (train, validation))
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    history = training.fit(model, feed, optimizer, steps=60, validation=check)
+    assert sum(history.loss[-3:]) < 0.7 * sum(history.loss[:3])
+    logits, labels = training.predict(model, check)
+    assert logits.shape == (3, 10) and torch.equal(labels, validation.labels)
+
+
+def test_cifar10_that_is_not_there_gets_a_sentence(tmp_path):
+    with pytest.raises(data.DataFileError, match=r"^folder: there is no whole CIFAR-10 in"):
+        data.cifar10(tmp_path)
+
+
+def test_a_folder_of_pictures_by_class(tmp_path):
+    """In colour, not square, and from PNG files, so that what comes out can be compared exactly."""
+    images = torch.randint(0, 256, (6, 3, 5, 7), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for number, image in enumerate(images):
+        place = tmp_path / ("boots" if number % 2 else "bags")
+        place.mkdir(exist_ok=True)
+        torchvision.io.write_png(image, str(place / f"{number}.png"))
+    pictures = data.from_dataset(torchvision.datasets.ImageFolder(tmp_path))
+    assert torch.equal(pictures.images, images[[0, 2, 4, 1, 3, 5]])
+    assert pictures.labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_pictures_of_two_sizes_are_named(tmp_path):
+    grey = [(torch.zeros(1, 4, 4, dtype=torch.uint8), 0), (torch.zeros(1, 5, 4, dtype=torch.uint8), 1)]
+    with pytest.raises(ValueError, match=r"^dataset: picture 1 is \(1, 5, 4\), the first one \(1, 4, 4\); bring all"):
+        data.from_dataset(grey)
+    with pytest.raises(ValueError, match=r"^dataset: there are no pictures"):
+        data.from_dataset([])
+
+
+def test_mean_and_std_of_each_channel():
+    images = torch.randint(0, 256, (5, 3, 4, 6), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    mean, std = data.mean_and_std(images)
+    pixels = images.double() / 255
+    torch.testing.assert_close(mean.flatten(), pixels.mean((0, 2, 3)).float())
+    torch.testing.assert_close(std.flatten(), pixels.std((0, 2, 3), correction=0).float())
+    normal = data.normalize(images, mean, std)
+    torch.testing.assert_close(normal.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+
+
+def test_batches_augment_the_bytes_before_they_are_normalised():
+    images = torch.full((4, 1, 2, 2), 255, dtype=torch.uint8)
+    for x, _ in data.Batches(images, torch.zeros(4), 2, augment=lambda x: x // 2, mean=0.0, std=1.0):
+        assert (x * 255).round().unique().tolist() == [127.0]
