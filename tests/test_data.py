@@ -2,12 +2,15 @@
 
 import gzip
 import hashlib
+import pickle
 import shutil
 
 import pytest
 import torch
+import torchvision
+from torchvision.transforms.functional import to_pil_image
 
-from course_utils import data
+from course_utils import cnn, data, training
 
 PUBLISHED_MD5 = {name + ".gz": md5 for name, md5 in (
     ("train-images-idx3-ubyte", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
@@ -226,7 +229,12 @@ def test_cifar10_is_read_from_its_own_files(cifar10_folder):
     assert (len(train.labels), len(validation.labels), len(test.labels)) == (27, 3, 6)
     assert torch.equal(test.images, written["test_batch"].images)
     assert torch.equal(test.labels, written["test_batch"].labels)
-    known = {picture.numpy().tobytes(): label for name in written if name != "test_batch" for picture, label in zip(*written[name], strict=True)}
+    known = {
+        picture.numpy().tobytes(): label
+        for name in written
+        if name != "test_batch"
+        for picture, label in zip(*written[name], strict=True)
+    }
     for part in (train, validation):
         assert all(known.pop(picture.numpy().tobytes()) == label for picture, label in zip(*part, strict=True))
     assert not known  # each picture in one part, with its own label
@@ -238,7 +246,7 @@ def test_colour_pictures_go_through_the_same_workshop(cifar10_folder, net):
     mean, std = data.mean_and_std(train.images)
     torch.manual_seed(0)
     model = net(channels=3, size=32) if net is cnn.TutorialNet else net(channels=3)
-    feed, check = (data.Batches(*part, 9, torch.Generator(), mean=mean, std=std) for part in (train, validation))
+    feed, check = (data.Batches(*part, 9, mean=mean, std=std) for part in (train, validation))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     history = training.fit(model, feed, optimizer, steps=60, validation=check)
     assert sum(history.loss[-3:]) < 0.7 * sum(history.loss[:3])
@@ -257,7 +265,7 @@ def test_a_folder_of_pictures_by_class(tmp_path):
     for number, image in enumerate(images):
         place = tmp_path / ("boots" if number % 2 else "bags")
         place.mkdir(exist_ok=True)
-        torchvision.io.write_png(image, str(place / f"{number}.png"))
+        to_pil_image(image).save(place / f"{number}.png")
     pictures = data.from_dataset(torchvision.datasets.ImageFolder(tmp_path))
     assert torch.equal(pictures.images, images[[0, 2, 4, 1, 3, 5]])
     assert pictures.labels.tolist() == [0, 0, 0, 1, 1, 1]
