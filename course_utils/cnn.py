@@ -116,7 +116,7 @@ class PlainNet(_Net):
 class FastNet(_Net):
     """The course's own: ``PlainNet`` with two residual parts where the maps are small and depth is cheap.
 
-    Args, use: as ``PlainNet``.
+    Args: as ``PlainNet``; pictures of any size from 8x8 up.
 
     Source: in the manner of Page, "How to train your ResNet" (2018), measured anew for pictures of 28x28 and a CPU.
     """
@@ -127,7 +127,7 @@ class FastNet(_Net):
             conv_block(channels, first, pool=True),  # (N, C, 28, 28) -> (N, 16, 14, 14)
             conv_block(first, second, pool=True),  # -> (N, 32, 7, 7)
             Residual(conv_block(second, second)),
-            conv_block(second, third),  # -> (N, 64, 7, 7)
+            conv_block(second, third, pool=True),  # -> (N, 64, 3, 3)
             Residual(conv_block(third, third), conv_block(third, third)),
         )
         super().__init__(layers, third, classes)

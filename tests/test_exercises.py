@@ -13,9 +13,8 @@ import torch.nn.functional as F
 
 from course_utils import convolution
 from course_utils.exercises import EXERCISES, check, source_of
-from course_utils.exercises.checking import argument_names, try_case
+from course_utils.exercises.checking import argument_names, outcome_of, try_case
 from course_utils.exercises.comparing import same
-from course_utils.exercises.running import run
 
 TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 
@@ -48,10 +47,8 @@ def test_every_mistake_is_rejected_with_its_own_sentence(name, mistake):
 def test_cases_tell_every_pair_of_mistakes_apart(name):
     """By their outcomes, not only by the order in which they are tried; twins must share one sentence."""
     exercise = EXERCISES[name]
-    names = argument_names(exercise)
     outcomes = {
-        m: [run(m.function, case, names, gradients=exercise.gradients) for case in exercise.named_cases()]
-        for m in exercise.mistakes
+        m: [outcome_of(m.function, exercise, case) for case in exercise.named_cases()] for m in exercise.mistakes
     }
     for one, other in itertools.combinations(exercise.mistakes, 2):
         alike = all(same(a, b, exercise.tolerance) for a, b in zip(outcomes[one], outcomes[other], strict=True))
@@ -84,7 +81,7 @@ def test_exercise_is_fit_to_be_set(name):
     asked = argument_names(exercise)
     assert all(list(inspect.signature(m.function).parameters) == asked for m in exercise.mistakes)
     for case in [*exercise.named_cases(), *exercise.drawn_cases()]:
-        outcome = run(exercise.reference, case, asked, gradients=exercise.gradients)
+        outcome = outcome_of(exercise.reference, exercise, case)
         assert outcome.error is None, (case.name, outcome.error)
         assert not outcome.altered
 
@@ -208,7 +205,75 @@ def flatten_features_by_a_list(x):
     return torch.stack([picture.reshape(-1) for picture in x])
 
 
+def cross_entropy_by_one_hot_and_the_largest(logits, labels):
+    top = logits.max(dim=1, keepdim=True).values
+    log_p = logits - top - (logits - top).exp().sum(dim=1, keepdim=True).log()
+    return torch.stack([-row[label] for row, label in zip(log_p, labels, strict=True)]).sum() / len(labels)
+
+
+def momentum_step_with_new_tensors_in_the_list(parameters, velocities, lr, momentum):
+    for i in range(len(parameters)):
+        velocities[i] = momentum * velocities[i] + parameters[i].grad
+        parameters[i] -= lr * velocities[i]
+
+
+def adam_step_as_the_paper_says(parameters, states, lr, betas, eps, weight_decay):
+    for p, s in zip(parameters, states, strict=True):
+        s["t"] = s["t"] + 1
+        s["m"].lerp_(p.grad, 1 - betas[0])
+        s["v"].mul_(betas[1]).addcmul_(p.grad, p.grad, value=1 - betas[1])
+        p.data = p.data - lr * weight_decay * p.data
+        correction = (1 - betas[1] ** s["t"]) ** 0.5
+        p.data -= lr / (1 - betas[0] ** s["t"]) * s["m"] / (s["v"].sqrt() / correction + eps)
+
+
+def train_one_epoch_zeroing_at_the_end(model, batches, optimizer):
+    for part in model.modules():
+        part.training = True
+    losses, sizes = [], []
+    optimizer.zero_grad(set_to_none=False)
+    for images, labels in batches:
+        log_p = model(images).log_softmax(dim=1)
+        loss = -(log_p * F.one_hot(labels, log_p.shape[1])).sum() / len(labels)
+        loss.backward()
+        optimizer.step()
+        model.zero_grad()
+        losses.append(loss.detach() * len(labels))
+        sizes.append(len(labels))
+    return torch.stack(losses).sum() / sum(sizes)
+
+
+def evaluate_all_at_once(model, batches):
+    mode = model.training
+    model.train(False)
+    with torch.inference_mode():
+        pairs = [(model(images), labels) for images, labels in batches]
+    model.train(mode)
+    logits, labels = (torch.cat(part) for part in zip(*pairs, strict=True))
+    return (logits.argmax(-1) == labels).float().mean()
+
+
+def batch_loss_by_hand(model, images, labels):
+    log_p = torch.log_softmax(model(images), dim=-1)
+    return F.nll_loss(log_p, labels)
+
+
+def run_layers_as_a_sequence(layers, x):
+    for number, layer in enumerate(layers):
+        x = layer(x)
+        if number < len(layers) - 1:
+            x = torch.where(x > 0, x, torch.zeros_like(x))
+    return x
+
+
 UNUSUAL = {
+    "cross_entropy": cross_entropy_by_one_hot_and_the_largest,
+    "momentum_step": momentum_step_with_new_tensors_in_the_list,
+    "adam_step": adam_step_as_the_paper_says,
+    "train_one_epoch": train_one_epoch_zeroing_at_the_end,
+    "evaluate": evaluate_all_at_once,
+    "batch_loss": batch_loss_by_hand,
+    "run_layers": run_layers_as_a_sequence,
     "to_float": to_float_into_zeros,
     "standardize": standardize_with_numpy,
     "distances": distances_by_the_binomial,
@@ -237,6 +302,5 @@ def test_reference_agrees_with_the_block(name):
     """What a reader writes in the lesson is what the course computes with afterwards."""
     exercise, block = EXERCISES[name], getattr(convolution, name)
     for case in [*exercise.named_cases(), *exercise.drawn_cases(50, seed=2)]:
-        ours = run(exercise.reference, case, argument_names(exercise), gradients=exercise.gradients)
-        theirs = run(block, case, argument_names(exercise), gradients=exercise.gradients)
+        ours, theirs = (outcome_of(function, exercise, case) for function in (exercise.reference, block))
         assert same(ours, theirs), case.name

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from . import lesson_00, lesson_01, memory
-from .checking import Verdict, argument_names, check_answer, describe, not_attempted, try_cases
+from . import lesson_00, lesson_01, lesson_03, memory
+from .checking import Verdict, case_names, check_answer, describe, not_attempted, try_cases
 from .exercise import Exercise, source_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source_of", "use"]
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for lesson in (lesson_00, lesson_01) for exercise in lesson.EXERCISES
+    exercise.name: exercise for lesson in (lesson_00, lesson_01, lesson_03) for exercise in lesson.EXERCISES
 }
 
 _hints_given: Counter[str] = Counter()  # in this kernel
@@ -120,7 +120,7 @@ def show(answer: Callable) -> "Picture | Verdict | Note":
         from .. import plots
 
         return plots.beside(expected, came, worst.case.name)
-    names = argument_names(chosen)
+    names = case_names(chosen)
     return Note("\n".join(f"{t.case.name}: {describe(t.case, names)}\n  {t.wrong or 'right'}" for t in tries))
 
 

@@ -6,6 +6,7 @@ import linecache
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -75,13 +76,17 @@ def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
     return Verdict(name, "failed", headline, tuple(_details(answer, exercise, worst, tries)))
 
 
+def outcome_of(function: Callable, exercise: Exercise, case: Case, not_allowed: Forbidden | None = None) -> Outcome:
+    """What a function does on a case: called once, or tried in the exercise's own way."""
+    tried = function if exercise.trial is None else partial(exercise.trial, function)
+    return run(tried, case, case_names(exercise), gradients=exercise.gradients, not_allowed=not_allowed)
+
+
 def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
-    names = argument_names(exercise)
-    expected = run(exercise.reference, case, names, gradients=exercise.gradients)
+    expected = outcome_of(exercise.reference, exercise, case)
     if expected.error is not None:
         raise expected.error  # a fault of the course, which its tests would have found
-    forbidden = Forbidden(exercise.not_allowed, (exercise.reference,))
-    came = run(answer, case, names, gradients=exercise.gradients, not_allowed=forbidden)
+    came = outcome_of(answer, exercise, case, Forbidden(exercise.not_allowed, (exercise.reference,)))
     return Try(case, expected, came, _wrong(expected, came, exercise.tolerance))
 
 
@@ -97,10 +102,9 @@ def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[T
 
 def recognise(exercise: Exercise, tries: list[Try]) -> str | None:
     """The sentence of the mistake that does the same as the answer on every case; at worst, but for the dtype."""
-    names = argument_names(exercise)
     for any_dtype in (False, True):
         for mistake in exercise.mistakes:
-            did = (run(mistake.function, t.case, names, gradients=exercise.gradients) for t in tries)
+            did = (outcome_of(mistake.function, exercise, t.case) for t in tries)
             if all(same(t.came, d, exercise.tolerance, any_dtype) for t, d in zip(tries, did, strict=True)):
                 return mistake.sentence
     return None
@@ -117,7 +121,15 @@ def not_attempted(answer: Callable, exercise: Exercise) -> bool:
 
 
 def argument_names(exercise: Exercise) -> list[str]:
+    """What an answer takes."""
     return list(inspect.signature(exercise.reference).parameters)
+
+
+def case_names(exercise: Exercise) -> list[str]:
+    """What a case's arguments are called: as the answer's, or as those that the trial takes beside the answer."""
+    if exercise.trial is None:
+        return argument_names(exercise)
+    return list(inspect.signature(exercise.trial).parameters)[1:]
 
 
 def describe(case: Case, names: list[str]) -> str:
@@ -149,11 +161,11 @@ def _wrong(expected: Outcome, came: Outcome, tolerance: float) -> str | None:
 
 def _details(answer: Callable, exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
     """What failed, on which input, on which line of the reader's own, and the sentence that helps."""
-    lines = [f"{worst.case.name}: {describe(worst.case, argument_names(exercise))}"]
+    lines = [f"{worst.case.name}: {describe(worst.case, case_names(exercise))}"]
     if worst.came.error is not None and (line := _own_line(answer, worst.came.error)):
         lines.append(line)
     lines.append(worst.wrong)
-    if isinstance(worst.came.error, NotImplementedError):
+    if type(worst.came.error) is NotImplementedError and not str(worst.came.error):  # PyTorch raises it with a text
         lines.append("The line `raise NotImplementedError` still stands in your answer: take it out.")
     elif sentence := recognise(exercise, tries):
         lines.append(sentence)

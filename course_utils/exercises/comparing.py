@@ -23,6 +23,11 @@ def difference(expected: Any, came: Any, tolerance: float = 0.0) -> str | None:
         return "nothing came back: is there a return at the end?"
     if isinstance(expected, Tensor):
         return _tensors(expected, came, tolerance)
+    if isinstance(expected, dict):  # several things that a trial has looked at, by name
+        found = ((name, difference(value, came[name], tolerance)) for name, value in expected.items())
+        return next((f"{name}: {wrong}" for name, wrong in found if wrong), None)
+    if isinstance(expected, str):
+        return None if came == expected else f"expected {expected}, yours {came}"
     if isinstance(expected, bool) or not isinstance(expected, numbers.Number):
         raise TypeError(f"no rule for comparing with {type(expected).__name__}")
     if isinstance(expected, int):
@@ -112,6 +117,8 @@ def _alike(one: Any, other: Any, tolerance: float, any_dtype: bool) -> bool:
         if any_dtype and one.is_floating_point() and other.is_floating_point():
             one, other = one.float(), other.float()
         return _tensors(other, one, tolerance) is None
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[k], other[k], tolerance, any_dtype) for k in one)
     if isinstance(one, float) and isinstance(other, float):
         return _numbers(one, other, tolerance) is None
     try:

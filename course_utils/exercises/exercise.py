@@ -64,6 +64,8 @@ class Exercise:
         gradients: whether gradients with respect to the tensors given are compared too.
         tolerance: relative and absolute, where right answers differ by more than rounding.
         fault: the faulty function the notebook shows, for a find-the-fault exercise.
+        trial: how to try an answer where calling it once would not show enough (steps in turn, a network that is
+            changed): called with the answer and a case's arguments, it returns what is compared.
         optional: whether it lies beyond the lesson's core path.
     """
 
@@ -79,6 +81,7 @@ class Exercise:
     gradients: bool = False
     tolerance: float = 0.0
     fault: Callable | None = None
+    trial: Callable | None = None
     optional: bool = False
     name: str = field(init=False)
 
