@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -234,15 +234,30 @@ class Batches:
         return math.ceil(len(self.images) / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for chosen in self.order().split(self.batch_size):
+            yield self.batch(chosen)
+
+    def order(self) -> Tensor:
+        """The places of the pictures in the order of the next epoch."""
         if self.generator is None:
-            order = torch.arange(len(self.images))
-        else:
-            order = torch.randperm(len(self.images), generator=self.generator)
-        for chosen in order.split(self.batch_size):
-            images = self.images[chosen]
-            if self.augment is not None:
-                images = self.augment(images)
-            yield normalize(images, self.mean, self.std), self.labels[chosen]
+            return torch.arange(len(self.images))
+        return torch.randperm(len(self.images), generator=self.generator)
+
+    def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """The pictures at some places, augmented and normalised, and their labels."""
+        images = self.images[chosen]
+        if self.augment is not None:
+            images = self.augment(images)
+        return normalize(images, self.mean, self.std), self.labels[chosen]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the order of the next epoch depends on."""
+        return {} if self.generator is None else {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from such a state."""
+        if self.generator is not None:
+            self.generator.set_state(state["generator"])
 
 
 def _split(known: Pictures, for_validation: int) -> tuple[Pictures, Pictures]:

@@ -293,15 +293,14 @@ class _Run:
             yield from itertools.islice(epoch, self.steps - self.step)
 
     def randomness(self) -> dict[str, Tensor]:
-        states = {"torch": torch.get_rng_state()}
-        if getattr(self.batches, "generator", None) is not None:
-            states["batches"] = self.batches.generator.get_state()
-        return states
+        """What the draws to come depend on: torch's state, and the batches' own, if they tell it."""
+        own = self.batches.state_dict() if hasattr(self.batches, "state_dict") else {}
+        return {"torch": torch.get_rng_state(), **{f"batches.{name}": tensor for name, tensor in own.items()}}
 
     def set_randomness(self, states: dict[str, Tensor]) -> None:
         torch.set_rng_state(states["torch"])
-        if "batches" in states:
-            self.batches.generator.set_state(states["batches"])
+        if hasattr(self.batches, "load_state_dict"):
+            self.batches.load_state_dict(checkpoints.part(states, "batches"))
 
     def count(self, loss: float, rate: float) -> None:
         """A step is done."""

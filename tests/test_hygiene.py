@@ -272,7 +272,18 @@ def test_exercises_that_clash_or_lack_a_cell_are_noticed() -> None:
 # ---- The repository
 
 FLOORS = (  # from the ground up; on a floor, from left to right
-    ("convolution", "attention", "layers", "data", "augment", "metrics", "optimizers", "checkpoints", "training"),
+    (
+        "convolution",
+        "attention",
+        "layers",
+        "data",
+        "augment",
+        "metrics",
+        "optimizers",
+        "hard_examples",
+        "checkpoints",
+        "training",
+    ),
     ("cnn", "vit", "dcgan", "vae", "explain"),
     ("palette", "plots"),
     ("environment", "exercises", "widgets"),
