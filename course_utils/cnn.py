@@ -131,3 +131,19 @@ class FastNet(_Net):
             Residual(conv_block(third, third), conv_block(third, third)),
         )
         super().__init__(layers, third, classes)
+
+
+class Mirrored(nn.Module):
+    """Asks a model twice, with each picture and with its mirror image, and averages both answers.
+
+    Args:
+        model: (N, C, H, W) -> logits (N, classes).
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> logits (N, classes)"""
+        return (self.model(x) + self.model(x.flip(-1))) / 2

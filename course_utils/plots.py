@@ -5,6 +5,7 @@ They are made without pyplot, so nothing is kept open behind the reader's back a
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from matplotlib.axes import Axes
@@ -16,6 +17,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from . import palette
+
+if TYPE_CHECKING:
+    from .training import History
 
 DPI = 110
 FONT = 9.0
@@ -284,3 +288,84 @@ def colours(pictures: Tensor, columns: int, width: float = 4.2) -> Picture:
         axes.imshow(picture.permute(1, 2, 0).numpy())  # (3, H, W) -> (H, W, 3)
         axes.set_axis_off()
     return figure
+
+
+def curves(history: "History") -> Picture:
+    """How a training went: loss and rate at each step, and accuracy on the validation pictures where it was measured.
+
+    Args:
+        history: as ``training.fit`` returned it. Its loss is drawn faintly, and over that its running mean.
+    """
+    panels = 2 + bool(history.validation)
+    figure = Picture(8.0, 2.5)
+    loss, rate, *rest = figure.subplots(1, panels)
+    steps = range(1, len(history.loss) + 1)
+    loss.plot(steps, history.loss, color=palette.GRID, linewidth=0.8)
+    loss.plot(steps, _running_mean(history.loss), color=palette.BLUE, linewidth=1.8)
+    loss.set_ylim(0.9 * min(history.loss), 1.05 * _running_mean(history.loss)[0])
+    rate.plot(steps, history.rate, color=palette.BLUE, linewidth=1.8)
+    rate.set_ylim(0, None)
+    for axes, name in ((loss, "loss on the batch"), (rate, "rate")):
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+    for axes in rest:
+        axes.plot(history.validated, history.validation, "o-", color=palette.BLUE, markersize=4, linewidth=1.2)
+        axes.set_title("accuracy, validation", fontsize=FONT, color=palette.INK)
+    for axes in figure.axes:
+        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+        axes.locator_params(nbins=5)
+        plain(axes)
+    return figure
+
+
+def _running_mean(values: Sequence[float]) -> list[float]:
+    """Of the last 2% of the steps, at least 10, or of as many as there are."""
+    width, sums = max(10, len(values) // 50), [0.0]
+    for value in values:
+        sums.append(sums[-1] + value)
+    return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
+
+
+# Told apart by colour, and without colour by dashes.
+STYLES = ((palette.BLUE, "-"), (palette.ORANGE, "--"), (palette.GREEN, ":"), (palette.RED, "-."), (palette.GREY, "-"))
+
+
+def ravine(paths: dict[str, Tensor], condition: float, rate: float | None = None) -> Picture:
+    """Ways down the ravine (x² + condition · y²) / 2: where they lead, and the loss on them.
+
+    Args:
+        paths: name -> (steps + 1, 2), at most five.
+        condition: how much steeper it is across than along.
+        rate: shown beside the largest rate at which gradient descent does not diverge, 2 / condition; not if None.
+    """
+    figure = Picture(8.4, 3.6 if rate is None else 4.2)
+    rows = {"height_ratios": (1,)} if rate is None else {"height_ratios": (6, 1)}
+    grid = figure.add_gridspec(len(rows["height_ratios"]), 2, width_ratios=(1.5, 1), **rows)
+    place, loss = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    x, y = torch.meshgrid(torch.linspace(-5, 5, 201), torch.linspace(-2, 2, 161), indexing="xy")
+    levels = [0.05 * 3**i for i in range(8)]
+    place.contour(x, y, (x**2 + condition * y**2) / 2, levels, colors=palette.GRID, linewidths=0.8)
+    for (name, path), (color, style) in zip(paths.items(), STYLES, strict=False):
+        place.plot(*path.T, style, color=color, linewidth=1.4, marker=".", markersize=5, label=name)
+        heights = (path[:, 0] ** 2 + condition * path[:, 1] ** 2) / 2
+        loss.semilogy(heights.clamp(1e-9, 1e9), style, color=color, linewidth=1.8, label=name)
+    place.plot(0, 0, "+", color=palette.INK, markersize=9)
+    place.set(xlim=(-5, 5), ylim=(-2, 2), title="where it goes (+: the lowest point)")
+    loss.set(title="loss at each step", xlabel="step", ylim=(1e-7, 1e4))
+    if len(paths) > 1:
+        loss.legend(fontsize=FONT - 1, frameon=False, loc="upper right", ncols=2)
+    if rate is not None:
+        _rates(figure.add_subplot(grid[1, :]), rate, 2 / condition)
+    for axes in figure.axes:
+        axes.title.set(fontsize=FONT, color=palette.INK)
+        axes.xaxis.label.set(fontsize=FONT, color=palette.INK)
+        plain(axes)
+    return figure
+
+
+def _rates(axes: Axes, rate: float, limit: float) -> None:
+    """A rate on a line of rates, beyond whose limit gradient descent diverges."""
+    axes.axvspan(limit, 10, color=palette.GRID, alpha=0.5)
+    axes.axvline(limit, color=palette.INK, linewidth=1.5)
+    axes.plot(rate, 0.5, "o", color=palette.ORANGE, markersize=9)
+    axes.set(xscale="log", xlim=(1e-3, 10), ylim=(0, 1), yticks=[])
+    axes.set_title(f"rate {rate:.3g} (dot); gradient descent diverges beyond 2/λ_max = {limit:.3g} (grey)")

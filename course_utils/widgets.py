@@ -5,13 +5,14 @@ drawn is left in its place.
 """
 
 import base64
+from typing import ClassVar
 
 import ipywidgets
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import convolution, plots
+from . import convolution, optimizers, plots
 
 WIDE = {"description_width": "110px"}
 
@@ -172,6 +173,71 @@ class Convolution(Explorer):
         return (
             f"<b>Size:</b> ({size} + 2·{p} − {d}·(3 − 1) − 1) // {s} + 1 = <b>{out}</b> columns. "
             f"<b>Sum</b> of the nine products: <b>{self.window()[2]:.2f}</b>."
+        )
+
+
+class Ravine(Explorer):
+    """A ravine, steep across and flat along, and the way an optimizer takes down it."""
+
+    STEPS = 60
+    START = (-4.0, 1.0)
+
+    def __init__(self):
+        def slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.FloatSlider:
+            return ipywidgets.FloatSlider(
+                value, min=low, max=high, step=step, description=name, style=WIDE, layout={"width": "330px"}
+            )
+
+        self.optimizer = ipywidgets.Dropdown(options=list(self.OPTIMIZERS), description="optimizer", style=WIDE)
+        self.rate = ipywidgets.FloatLogSlider(
+            0.09, min=-3, max=1, step=0.02, description="rate", style=WIDE, layout={"width": "330px"}
+        )
+        self.momentum = slider("momentum", 0.8, 0.0, 0.98, 0.01)
+        self.noise = slider("noise", 0.0, 0.0, 5.0, 0.1)
+        self.condition = slider("condition", 20.0, 1.0, 100.0, 1.0)
+        controls = [self.optimizer, self.rate, self.momentum, self.noise, self.condition]
+        layout = ipywidgets.HBox(
+            [ipywidgets.VBox(controls[:2]), ipywidgets.VBox(controls[2:])], layout={"flex_flow": "row wrap"}
+        )
+        super().__init__("Explorer: an optimizer on its way down a ravine", controls, layout)
+
+    OPTIMIZERS: ClassVar = {
+        "gradient descent": lambda p, rate, momentum: optimizers.SGD(p, rate),
+        "momentum": lambda p, rate, momentum: optimizers.SGD(p, rate, momentum),
+        "Nesterov": lambda p, rate, momentum: optimizers.SGD(p, rate, momentum, nesterov=momentum > 0),
+        "RMSprop": lambda p, rate, momentum: optimizers.RMSprop(p, rate),
+        "Adam": lambda p, rate, momentum: optimizers.Adam(p, rate, (momentum, 0.99)),
+    }
+
+    def path(self) -> Tensor:
+        """Where it stands after each step, (STEPS + 1, 2); the noise is the same whatever the controls."""
+        generator = torch.Generator().manual_seed(0)
+        steepness = torch.tensor([1.0, self.condition.value])
+        place = torch.nn.Parameter(torch.tensor(self.START))
+        optimizer = self.OPTIMIZERS[self.optimizer.value]([place], self.rate.value, self.momentum.value)
+        places = [place.detach().clone()]
+        for _ in range(self.STEPS):
+            noise = self.noise.value * torch.randn(2, generator=generator)
+            place.grad = steepness * place.detach() + noise
+            optimizer.step()
+            places.append(place.detach().clone())
+        return torch.stack(places)
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        path = self.path()
+        picture = plots.ravine({self.optimizer.value: path}, self.condition.value, self.rate.value)
+        return picture, self.say(path)
+
+    def say(self, path: Tensor) -> str:
+        """The loss where it ended, and how gradient descent multiplies each coordinate in a step."""
+        loss = ((path[-1] ** 2) * torch.tensor([1.0, self.condition.value])).sum().item() / 2
+        rate, steep = self.rate.value, self.condition.value
+        end = f"<b>Loss</b> after {self.STEPS} steps: <b>{loss:.3g}</b>."
+        if self.optimizer.value != "gradient descent":
+            return end
+        return (
+            f"{end} Each step multiplies the place along by 1 − {rate:.3g} = {1 - rate:.3g} "
+            f"and across by 1 − {rate:.3g}·{steep:g} = {1 - rate * steep:.3g} (the noise is added)."
         )
 
 

@@ -90,3 +90,12 @@ def test_a_residual_of_nothing_changes_nothing():
     nn.init.zeros_(zero.bias)
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(cnn.Residual(zero)(x), x)
+
+
+def test_asked_twice_a_picture_and_its_mirror_image_get_one_answer():
+    torch.manual_seed(0)
+    model = cnn.FastNet().eval()
+    x = torch.randn(3, 1, 28, 28)
+    twice = cnn.Mirrored(model)
+    torch.testing.assert_close(twice(x), twice(x.flip(-1)))
+    torch.testing.assert_close(twice(x), (model(x) + model(x.flip(-1))) / 2)

@@ -830,6 +830,52 @@ EXERCISES = (
     ),
     Exercise(
         lesson=LESSON,
+        reference=momentum_step,
+        trial=steps_in_turn,
+        minutes=8,
+        difficulty=3,
+        cases=lambda draw: [
+            Case("one step", draw(2, 3), draw(1, 2, 3), torch.tensor([0.1]), 0.9),
+            Case("two steps", draw(2, 3), draw(2, 2, 3), torch.tensor([0.1, 0.1]), 0.9),
+            Case("four steps, the rate changes", draw(2, 2), draw(4, 2, 2), torch.tensor([0.1, 0.4, 0.2, 0.05]), 0.8),
+        ],
+        drawn=drawn_steps,
+        hints=(
+            "First the velocity, then the parameter, and both in place: `v.mul_(...)`, `p.sub_(...)`.",
+            "`v = momentum * v + p.grad` makes a new tensor and leaves the one in the list as it was.",
+        ),
+        mistakes=(
+            Mistake(
+                an_average,
+                "(1 - momentum) makes it an average, and steps ten times smaller; PyTorch's buffer is a sum.",
+            ),
+            Mistake(rate_inside, "With the rate inside the velocity, old steps keep their old rate when it changes."),
+            Mistake(
+                yesterdays_velocity,
+                "The parameter moved before the velocity was updated: the first step is zero.",
+            ),
+            *(
+                Mistake(
+                    f, "The velocity is not kept from step to step, so nothing rolls: change the tensor in the list."
+                )
+                for f in (velocity_not_kept, nothing_rolls)
+            ),
+            Mistake(
+                velocity_is_the_gradient,
+                "Your velocity is p.grad itself: wiping the gradient wipes it. Copy: p.grad.clone().",
+            ),
+            Mistake(
+                parameter_not_moved,
+                "`p = p - ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
+            ),
+            Mistake(uphill, "That goes uphill: the gradient points to where the loss grows."),
+            Mistake(looks_ahead, "That is Nesterov's momentum, which looks a step ahead; plain momentum is asked for."),
+            Mistake(only_the_first_rolls, "Each parameter has a velocity of its own."),
+        ),
+        not_allowed=("torch.optim", "course_utils.optimizers"),
+    ),
+    Exercise(
+        lesson=LESSON,
         reference=train_one_epoch,
         trial=an_epoch,
         minutes=12,
@@ -898,7 +944,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=evaluate,
         trial=a_measurement,
-        minutes=10,
+        minutes=8,
         difficulty=2,
         cases=lambda draw: [
             Case("batches of 4", linear_net, *pictures_of(draw, 12), 4, False),
@@ -944,90 +990,6 @@ EXERCISES = (
     ),
     Exercise(
         lesson=LESSON,
-        reference=run_layers,
-        trial=through_layers,
-        fault=relu_on_the_logits,
-        minutes=6,
-        difficulty=2,
-        cases=lambda draw: [
-            Case("three layers", (4, 5, 5, 3), draw(6, 4)),
-            Case("one layer", (4, 3), draw(6, 4)),
-            Case("one picture", (4, 6, 5), draw(1, 4)),
-            Case("double precision", (3, 8, 2), draw(5, 3).double()),
-        ],
-        drawn=lambda draw: (
-            (d := draw.whole(2, 5), *(draw.whole(2, 6) for _ in range(draw.whole(0, 2))), draw.whole(2, 5)),
-            draw(draw.whole(1, 6), d),
-        ),
-        hints=(
-            "Which numbers may a logit be? Which of them can come out of a ReLU?",
-            "ReLU belongs *between* layers: after each one but the last.",
-        ),
-        mistakes=(
-            Mistake(
-                relu_on_the_logits_in_other_words,
-                "A logit below zero gets no gradient through ReLU, so its class cannot come back: leave the last "
-                "layer's answer as it is.",
-            ),
-            Mistake(no_relu_at_all, "Without any ReLU all layers together are one linear layer: keep those between."),
-            Mistake(leaky_on_the_logits, "Logits need no squeezing at all: leave the last layer's answer as it is."),
-            Mistake(relu_first, "That cuts off the negative inputs: ReLU comes after a layer, not before the first."),
-            *(
-                Mistake(f, "Logits are asked for: the softmax is the loss's work.")
-                for f in (probabilities_not_logits, log_probabilities_not_logits)
-            ),
-            Mistake(last_layer_left_out, "The last layer is left out: it has no ReLU, but it has its weights."),
-        ),
-    ),
-    Exercise(
-        lesson=LESSON,
-        reference=momentum_step,
-        trial=steps_in_turn,
-        minutes=10,
-        difficulty=3,
-        optional=True,
-        cases=lambda draw: [
-            Case("one step", draw(2, 3), draw(1, 2, 3), torch.tensor([0.1]), 0.9),
-            Case("two steps", draw(2, 3), draw(2, 2, 3), torch.tensor([0.1, 0.1]), 0.9),
-            Case("four steps, the rate changes", draw(2, 2), draw(4, 2, 2), torch.tensor([0.1, 0.4, 0.2, 0.05]), 0.8),
-        ],
-        drawn=drawn_steps,
-        hints=(
-            "First the velocity, then the parameter, and both in place: `v.mul_(...)`, `p.sub_(...)`.",
-            "`v = momentum * v + p.grad` makes a new tensor and leaves the one in the list as it was.",
-        ),
-        mistakes=(
-            Mistake(
-                an_average,
-                "(1 - momentum) makes it an average, and steps ten times smaller; PyTorch's buffer is a sum.",
-            ),
-            Mistake(rate_inside, "With the rate inside the velocity, old steps keep their old rate when it changes."),
-            Mistake(
-                yesterdays_velocity,
-                "The parameter moved before the velocity was updated: the first step is zero.",
-            ),
-            *(
-                Mistake(
-                    f, "The velocity is not kept from step to step, so nothing rolls: change the tensor in the list."
-                )
-                for f in (velocity_not_kept, nothing_rolls)
-            ),
-            Mistake(
-                velocity_is_the_gradient,
-                "Your velocity is p.grad itself: wiping the gradient wipes it. Copy: p.grad.clone().",
-            ),
-            Mistake(
-                parameter_not_moved,
-                "`p = p - ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
-            ),
-            Mistake(uphill, "That goes uphill: the gradient points to where the loss grows."),
-            Mistake(looks_ahead, "That is Nesterov's momentum, which looks a step ahead; plain momentum is asked for."),
-            Mistake(only_the_first_rolls, "Each parameter has a velocity of its own."),
-        ),
-        not_allowed=("torch.optim", "course_utils.optimizers"),
-    ),
-    Exercise(
-        lesson=LESSON,
         reference=batch_loss,
         trial=a_loss,
         fault=the_output_with_itself,
@@ -1057,6 +1019,44 @@ EXERCISES = (
             ),
             Mistake(detached_logits, "The loss is right, but detached: no weight learns from it."),
             Mistake(swapped, "The order is logits first, labels second."),
+        ),
+    ),
+    Exercise(
+        lesson=LESSON,
+        reference=run_layers,
+        trial=through_layers,
+        fault=relu_on_the_logits,
+        minutes=6,
+        difficulty=2,
+        optional=True,
+        cases=lambda draw: [
+            Case("three layers", (4, 5, 5, 3), draw(6, 4)),
+            Case("one layer", (4, 3), draw(6, 4)),
+            Case("one picture", (4, 6, 5), draw(1, 4)),
+            Case("double precision", (3, 8, 2), draw(5, 3).double()),
+        ],
+        drawn=lambda draw: (
+            (d := draw.whole(2, 5), *(draw.whole(2, 6) for _ in range(draw.whole(0, 2))), draw.whole(2, 5)),
+            draw(draw.whole(1, 6), d),
+        ),
+        hints=(
+            "Which numbers may a logit be? Which of them can come out of a ReLU?",
+            "ReLU belongs *between* layers: after each one but the last.",
+        ),
+        mistakes=(
+            Mistake(
+                relu_on_the_logits_in_other_words,
+                "A logit below zero gets no gradient through ReLU, so its class cannot come back: leave the last "
+                "layer's answer as it is.",
+            ),
+            Mistake(no_relu_at_all, "Without any ReLU all layers together are one linear layer: keep those between."),
+            Mistake(leaky_on_the_logits, "Logits need no squeezing at all: leave the last layer's answer as it is."),
+            Mistake(relu_first, "That cuts off the negative inputs: ReLU comes after a layer, not before the first."),
+            *(
+                Mistake(f, "Logits are asked for: the softmax is the loss's work.")
+                for f in (probabilities_not_logits, log_probabilities_not_logits)
+            ),
+            Mistake(last_layer_left_out, "The last layer is left out: it has no ReLU, but it has its weights."),
         ),
     ),
     Exercise(

@@ -1,0 +1,167 @@
+"""What accuracy does a training time buy: by a tutorial's recipe, with its loader and with ours, and by ours?
+
+``python -m benchmarks.classifiers --seconds 60`` trains all sides for equal time on two threads, three seeds each,
+and measures them on the 10,000 test pictures. ``--ablation`` measures what each trick brings, on the validation
+pictures. Both print a table that README.md in this folder holds. Training is bounded by steps: how many fit into
+the time is measured first, so do it on an idle machine, or give ``--steps``.
+"""
+
+import argparse
+import datetime
+import functools
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from benchmarks.usual import loader
+from course_utils import augment, cnn, data, optimizers, training
+from course_utils.hard_examples import HardBatches
+
+THREADS = 2
+NESTEROV = functools.partial(optimizers.SGD, momentum=0.9, nesterov=True)
+
+
+@dataclass
+class Recipe:
+    """How to train a network, by default the course's own for a minute."""
+
+    net: Callable[[], nn.Module] = cnn.FastNet
+    batch_size: int = 256
+    lr: float = 0.6
+    optimizer: Callable = NESTEROV
+    weight_decay: float = 5e-4
+    schedule: Callable[[int, int], float] = training.one_cycle
+    label_smoothing: float = 0.1
+    hard: float = 0.4  # shares of the pictures in an epoch; hard = 1 takes all
+    easy: float = 0.3
+    augment: Callable | None = augment.flip
+    average: float | None = None
+    usual_loader: bool = False  # a picture at a time, through PIL
+    mirror: bool = True  # ask twice at the end, with the picture and its mirror image
+
+    def train(self, pictures: data.Pictures, steps: int, seed: int, callbacks: tuple = ()) -> nn.Module:
+        generator = training.seed_everything(seed)
+        model = self.net()
+        groups = training.parameter_groups(model, self.weight_decay)
+        if self.usual_loader:
+            batches, loss = loader(self.batch_size, range(len(pictures.labels))), training.classify
+        else:
+            options = dict(hard=self.hard, easy=self.easy, label_smoothing=self.label_smoothing)
+            batches = HardBatches(*pictures, self.batch_size, generator, self.augment, **options)
+            loss = batches.loss
+        training.fit(
+            model,
+            batches,
+            self.optimizer(groups, lr=self.lr),
+            steps,
+            loss=loss,
+            schedule=self.schedule,
+            average=self.average,
+            callbacks=callbacks,
+        )
+        return cnn.Mirrored(model) if self.mirror else model
+
+    def seconds_a_step(self, pictures: data.Pictures) -> float:
+        """Of the fastest of some stretches of steps: what it needs when nothing disturbs it."""
+        times: list[float] = []
+        self.train(pictures, steps=120, seed=0, callbacks=(lambda *_: times.append(time.perf_counter()),))
+        return min(later - earlier for earlier, later in zip(times[20:], times[40:], strict=False)) / 20
+
+
+def without_norm() -> nn.Module:
+    model = cnn.FastNet()
+    for part in list(model.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(part, name, nn.Identity())
+    return model
+
+
+def without_channels_last() -> nn.Module:
+    return cnn.FastNet().to(memory_format=torch.contiguous_format)
+
+
+OURS = Recipe()
+TUTORIAL = Recipe(
+    net=cnn.TutorialNet,
+    batch_size=32,
+    lr=1e-3,
+    optimizer=functools.partial(optimizers.SGD, momentum=0.9),
+    weight_decay=0.0,
+    schedule=training.constant,
+    label_smoothing=0.0,
+    hard=1.0,
+    augment=None,
+    mirror=False,
+)
+SIDES = {
+    "tutorial recipe, its usual loader": replace(TUTORIAL, usual_loader=True),
+    "tutorial recipe, our loader": TUTORIAL,
+    "ours, asked once": replace(OURS, mirror=False),
+    "ours, asked twice": OURS,
+}
+PLAIN = replace(OURS, mirror=False)
+ABLATION = {
+    "all of it, asked once": PLAIN,
+    "asked twice, with the mirror image": OURS,
+    "all pictures in every epoch, not the hard ones": replace(PLAIN, hard=1.0),
+    "no flips": replace(PLAIN, augment=None),
+    "no label smoothing": replace(PLAIN, label_smoothing=0.0),
+    "no weight decay": replace(PLAIN, weight_decay=0.0),
+    "a constant rate, a third of the peak": replace(PLAIN, schedule=training.constant, lr=0.2),
+    "no momentum, at a rate ten times as high": replace(PLAIN, optimizer=optimizers.SGD, lr=6.0),
+    "AdamW, rate 0.005, decay 0.05": replace(PLAIN, optimizer=optimizers.AdamW, lr=5e-3, weight_decay=0.05),
+    "no residual parts (PlainNet)": replace(PLAIN, net=cnn.PlainNet),
+    "no batch norm, a tenth of the rate": replace(PLAIN, net=without_norm, lr=0.06),
+    "memory not channels last": replace(PLAIN, net=without_channels_last),
+    "batches of 64, rate 0.15": replace(PLAIN, batch_size=64, lr=0.15),
+    "and an average of weights, 0.99": replace(PLAIN, average=0.99),
+    "and shifts by up to 2 pixels": replace(PLAIN, augment=lambda x: augment.flip(augment.shift(x, 2))),
+    "and cutout of 8x8 pixels": replace(PLAIN, augment=lambda x: augment.flip(augment.cutout(x, 8))),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.classifiers", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=60, help="of training, for each side and seed")
+    parser.add_argument("--steps", type=int, help="of our recipe; how many fit into the time, unless given")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--ablation", action="store_true", help="what each trick brings, on the validation pictures")
+    asked = parser.parse_args()
+    os.environ["COURSE_QUIET"] = "1"
+    torch.set_num_threads(THREADS)
+
+    train, validation, test = data.fashion_mnist()
+    sides, judge = (ABLATION, validation) if asked.ablation else (SIDES, test)
+    own = OURS.seconds_a_step(train)
+    steps_of_ours = asked.steps or int(asked.seconds / own)
+    print(f"PyTorch {torch.__version__}, {THREADS} threads, {datetime.date.today()}; seeds {asked.seeds};")
+    print(f"accuracy on {len(judge.labels):,} {'validation' if asked.ablation else 'test'} pictures.\n")
+    print("| recipe | steps | epochs | seconds | accuracy %, mean (standard deviation) | each |")
+    print("|---|--:|--:|--:|--:|---|")
+    for name, recipe in sides.items():
+        share = 1.0 if recipe in (OURS, PLAIN) else own / recipe.seconds_a_step(train)
+        steps = round(steps_of_ours * share)
+        accuracies, seconds = [], []
+        for seed in asked.seeds:
+            start = time.perf_counter()
+            model = recipe.train(train, steps, seed)
+            seconds.append(time.perf_counter() - start)
+            accuracies.append(100 * training.evaluate(model, data.Batches(*judge, 500)))
+        epochs = steps * recipe.batch_size / len(train.labels)
+        each = " ".join(f"{accuracy:.2f}" for accuracy in accuracies)
+        spread = statistics.stdev(accuracies) if len(accuracies) > 1 else float("nan")
+        print(
+            f"| {name} | {steps:,} | {epochs:.1f} | {statistics.mean(seconds):.0f} | "
+            f"**{statistics.mean(accuracies):.2f}** ({spread:.2f}) | {each} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
