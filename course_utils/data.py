@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
+PRETRAINED = FOLDER / "pretrained"  # networks that the lessons have trained
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip

@@ -161,7 +161,7 @@ def fit(
     run = _Run(model, batches, optimizers, steps, average)
     if checkpoint is not None and Path(checkpoint).exists():
         run.restore(checkpoint)
-    device = next(model.parameters()).device
+    device = _device(model)
     with run, _mode(model, training=True), _stop_button() as pressed, _bar(run.step, steps) as show:
         for images, labels in run.batches_to_come():
             run.set_rates(schedule(run.step, steps))
@@ -204,7 +204,7 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
     Raises:
         ValueError, TypeError: if the model cannot take the batches, or there are none.
     """
-    device = next(model.parameters()).device
+    device = _device(model)
     with _mode(model, training=False):
         answers = [
             (_on_batch(lambda model, images, _: model(images), model, images.to(device), labels).cpu(), labels.cpu())
@@ -405,6 +405,10 @@ def _on_batch(function: Callable, model: nn.Module, images: Tensor, labels: Tens
     except RuntimeError as error:
         what = str(error).partition("\n")[0]
         raise ValueError(f"batches: the model cannot take pictures of shape {tuple(images.shape)}: {what}") from error
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
 def _no_number(loss: float, step: int, rate: float) -> str:

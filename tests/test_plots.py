@@ -7,9 +7,11 @@ import sys
 import pytest
 import torch
 
-from course_utils import environment, palette, plots
+from course_utils import environment, palette, plots, training
 
 SIGNED = torch.linspace(-1, 1, 400).view(20, 20)
+
+WAY = torch.linspace(4, 0, 12).view(6, 2)
 
 FIGURES = {
     "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
@@ -20,6 +22,10 @@ FIGURES = {
     "bars": lambda: plots.bars({"one": 1.0, "two": 2.5e6}, "steps"),
     "shapes": lambda: plots.shapes((4, 1, 3), (5, 2)),
     "no shapes": lambda: plots.shapes((), ()),
+    "curves": lambda: plots.curves(training.History([2.0, 1.0, 0.5], [0.1, 0.2, 0.1], [0.8, 0.9], [2, 3])),
+    "curves without validation": lambda: plots.curves(training.History([2.0] * 99, [0.1] * 99)),
+    "ravine": lambda: plots.ravine({"one": WAY, "two": -WAY}, condition=20, rate=0.1),
+    "ravine that is left": lambda: plots.ravine({"one": WAY * 1e12}, condition=100),
     "colours": lambda: plots.colours(torch.rand(2, 3, 4, 4), columns=2),
 }
 
@@ -98,3 +104,16 @@ def test_environment_report_says_what_to_do(capsys, monkeypatch):
 
 def _missing():
     raise environment.data.DataFileError("data/x.gz is missing")
+
+
+def test_a_curve_shows_each_step_and_a_running_mean():
+    figure = plots.curves(training.History([4.0, 2.0, 3.0], [0.1, 0.2, 0.1], [0.8, 0.9], [2, 3]))
+    (loss, smooth), (rate,), (accuracy,) = (axes.lines for axes in figure.axes)
+    assert loss.get_ydata().tolist() == [4.0, 2.0, 3.0]
+    assert smooth.get_ydata().tolist() == [4.0, 3.0, 3.0]
+    assert rate.get_ydata().tolist() == [0.1, 0.2, 0.1]
+    assert accuracy.get_xdata().tolist() == [2, 3]
+
+
+def test_a_running_mean_forgets():
+    assert plots._running_mean([1.0] * 20 + [2.0] * 20)[29:31] == pytest.approx([2.0, 2.0])

@@ -69,7 +69,9 @@ def test_equal_settings_give_the_same_picture(explorer, boot):
     assert explorer.picture.value == widgets.Convolution(boot, SOBEL).picture.value
 
 
-@pytest.mark.parametrize("explorer_class", [widgets.Broadcasting, lambda: widgets.Convolution(torch.eye(28), SOBEL)])
+@pytest.mark.parametrize(
+    "explorer_class", [widgets.Broadcasting, widgets.Ravine, lambda: widgets.Convolution(torch.eye(28), SOBEL)]
+)
 def test_without_a_kernel_the_picture_stays(explorer_class):
     explorer = explorer_class()
     bundle = explorer._repr_mimebundle_()
@@ -84,7 +86,7 @@ def test_every_control_has_a_name_for_who_cannot_see_it(explorer):
             return [control for child in widget.children for control in controls(child)]
         return [widget] if hasattr(widget, "disabled") else []
 
-    for control in [*controls(explorer), *controls(widgets.Broadcasting())]:
+    for control in [*controls(explorer), *controls(widgets.Broadcasting()), *controls(widgets.Ravine())]:
         assert control.description or control.tooltip
 
 
@@ -118,3 +120,56 @@ def test_broadcasting_asks_for_a_shape(nonsense):
     explorer.second.value = nonsense
     assert "The shape of b should be up to six whole numbers" in explorer.sentence.value
     assert bytes(explorer.picture.value).startswith(PNG)
+
+
+# ---- The ravine
+
+
+@pytest.mark.parametrize("name", widgets.Ravine.OPTIMIZERS)
+def test_the_way_is_that_of_torchs_optimizer(name):
+    """Followed by autograd and torch.optim, where the explorer uses the gradient's formula and our optimizers."""
+    explorer = widgets.Ravine()
+    explorer.optimizer.value, explorer.rate.value, explorer.momentum.value = name, 0.05, 0.7
+    place = torch.nn.Parameter(torch.tensor(widgets.Ravine.START))
+    theirs = {
+        "gradient descent": lambda: torch.optim.SGD([place], 0.05),
+        "momentum": lambda: torch.optim.SGD([place], 0.05, momentum=0.7),
+        "Nesterov": lambda: torch.optim.SGD([place], 0.05, momentum=0.7, nesterov=True),
+        "RMSprop": lambda: torch.optim.RMSprop([place], 0.05),
+        "Adam": lambda: torch.optim.Adam([place], 0.05, (0.7, 0.99)),
+    }[name]()
+    places = [place.detach().clone()]
+    for _ in range(widgets.Ravine.STEPS):
+        theirs.zero_grad()
+        ((place[0] ** 2 + 20 * place[1] ** 2) / 2).backward()
+        theirs.step()
+        places.append(place.detach().clone())
+    torch.testing.assert_close(explorer.path(), torch.stack(places), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("rate", "falls"), [(0.099, True), (0.101, False)])
+def test_gradient_descent_diverges_beyond_the_line(rate, falls):
+    explorer = widgets.Ravine()
+    explorer.rate.value = rate
+    across = explorer.path()[:, 1].abs()
+    assert (across[-1] < across[0]).item() is falls
+    assert f"{1 - rate * 20:.3g}" in explorer.sentence.value
+
+
+def test_every_control_of_the_ravine_redraws():
+    explorer = widgets.Ravine()
+    explorer.optimizer.value = "Adam"
+    for control, value in (
+        (explorer.rate, 0.5), (explorer.momentum, 0.3), (explorer.noise, 2.0), (explorer.condition, 90.0),
+        (explorer.optimizer, "Nesterov"),
+    ):  # fmt: skip
+        before = explorer.picture.value
+        control.value = value
+        assert explorer.picture.value != before, control.description
+        assert bytes(explorer.picture.value).startswith(PNG)
+
+
+def test_the_ravine_survives_what_flies_away():
+    explorer = widgets.Ravine()
+    explorer.rate.value, explorer.condition.value = 10.0, 100.0
+    assert "Loss" in explorer.sentence.value

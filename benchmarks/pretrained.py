@@ -1,0 +1,74 @@
+"""Train the networks that ship with the course, and print what their cards say.
+
+``python -m benchmarks.pretrained`` writes them all to data/pretrained; a name after it, only that one. Fifteen
+minutes on two threads. The test pictures are looked at once for each network, at the end.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+
+import torch
+
+from benchmarks.classifiers import MINUTE, TEN_MINUTES, THREADS, Recipe
+from course_utils import data, training
+
+SEED = 0
+
+
+@dataclass
+class Shipped:
+    """A network, how it is trained, and what it is for."""
+
+    recipe: Recipe
+    steps: int
+    net: str
+    purpose: str
+
+
+NETS = {
+    "03_fast_net": Shipped(MINUTE, 1000, "FastNet()", "what lesson 03 trains in its notebook"),
+    "ten_minutes": Shipped(
+        TEN_MINUTES, 5000, "FastNet(widths=(24, 48, 80))", "the best classifier of the course, for lessons to look into"
+    ),
+    "ruler": Shipped(
+        replace(MINUTE, label_smoothing=0.0, hard=1.0, augment=TEN_MINUTES.augment),
+        4000,
+        "FastNet()",
+        "trained without label smoothing: later lessons measure generated pictures with its 64 features",
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrained", description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help=f"{', '.join(NETS)}; all if none is given")
+    torch.set_num_threads(THREADS)
+    train, validation, test = data.fashion_mnist()
+    print("| file | network | steps | label smoothing | validation % | test % | for |")
+    print("|---|---|--:|--:|--:|--:|---|")
+    for name in parser.parse_args().names or NETS:
+        shipped = NETS[name]
+        known, final = (data.Batches(*part, 500) for part in (validation, test))
+        model, history = shipped.recipe.train(train, shipped.steps, SEED, validation=known)
+        scores = {"validation": training.evaluate(model, known), "test": training.evaluate(model, final)}
+        card = {
+            "network": shipped.net,
+            "for": shipped.purpose,
+            "data": "Fashion-MNIST, the 55,000 training pictures of course_utils.data.fashion_mnist()",
+            "made by": f"python -m benchmarks.pretrained {name}",
+            "seed": SEED,
+            "steps": shipped.steps,
+            "label smoothing": shipped.recipe.label_smoothing,
+            "accuracy": scores,
+            "licence": "MIT, as the course's code",
+        }
+        training.save(model, data.PRETRAINED / f"{name}.safetensors", history, **card)
+        shares = " | ".join(f"{100 * accuracy:.2f}" for accuracy in scores.values())
+        smoothing = shipped.recipe.label_smoothing
+        print(
+            f"| {name} | `{shipped.net}` | {shipped.steps:,} | {smoothing} | {shares} | {shipped.purpose} |", flush=True
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The networks that ship with the course are what their cards say."""
+
+import re
+
+import nbformat
+import pytest
+import torch
+
+from course_utils import checkpoints, cnn, data, training
+from course_utils.lessons import find
+
+FILES = sorted(data.PRETRAINED.glob("*.safetensors"))
+README = (data.PRETRAINED / "README.md").read_text()
+AT_LEAST = {"03_fast_net": 0.915, "ten_minutes": 0.93, "ruler": 0.92}
+
+
+def card_of(path):
+    return checkpoints.load(path)[1]["card"]
+
+
+def loaded(path):
+    model = eval(f"cnn.{card_of(path)['network']}", {"cnn": cnn})
+    training.load(model, path)
+    return model
+
+
+def test_those_that_should_be_there_are():
+    assert {path.stem for path in FILES} == set(AT_LEAST)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_it_is_as_good_as_its_card_says(path):
+    """On the pictures of both kinds; a sum in another order may tip one picture or two."""
+    _, validation, test = data.fashion_mnist()
+    card, model = card_of(path), loaded(path)
+    for name, part in (("validation", validation), ("test", test)):
+        accuracy = training.evaluate(model, data.Batches(*part, 500))
+        assert accuracy == pytest.approx(card["accuracy"][name], abs=3 / len(part.labels))
+        assert f"| {100 * card['accuracy'][name]:.2f} |" in README
+    assert card["accuracy"]["test"] >= AT_LEAST[path.stem]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_it_is_small_and_has_a_card(path):
+    assert path.stat().st_size < 1_000_000
+    assert {"network", "for", "data", "made by", "seed", "steps", "label smoothing", "accuracy", "licence"} <= set(
+        card_of(path)
+    )
+    assert f"| {path.stem} |" in README
+    history = training.load(loaded(path), path)
+    assert len(history.loss) == card_of(path)["steps"]
+
+
+def test_the_ruler_was_trained_without_label_smoothing_and_has_64_features():
+    path = data.PRETRAINED / "ruler.safetensors"
+    assert card_of(path)["label smoothing"] == 0.0
+    assert loaded(path).features(torch.zeros(2, 1, 28, 28)).shape == (2, 64)
+
+
+def test_lesson_03_tells_of_the_network_that_ships():
+    """Trained by the same steps from the same seed: what the notebook has stored is what the card says."""
+    outputs = [cell.get("outputs", ()) for cell in nbformat.read(find("03"), as_version=4).cells]
+    said = [
+        text for cell in outputs for output in cell if (text := output.get("text", "")).startswith("test accuracy:")
+    ]
+    accuracy = float(re.search(r"[\d.]+", said[0])[0])
+    card = card_of(data.PRETRAINED / "03_fast_net.safetensors")
+    assert accuracy == pytest.approx(100 * card["accuracy"]["test"], abs=0.8)
