@@ -10,6 +10,7 @@ machine, or give ``--steps``.
 import argparse
 import datetime
 import functools
+import itertools
 import os
 import statistics
 import time
@@ -54,8 +55,8 @@ class Recipe:
         if self.usual_loader:
             batches, loss = loader(self.batch_size, range(len(pictures.labels))), training.classify
         else:
-            options = dict(hard=self.hard, easy=self.easy, label_smoothing=self.label_smoothing)
-            batches = HardBatches(*pictures, self.batch_size, generator, self.augment, **options)
+            chosen = dict(hard=self.hard, easy=self.easy, label_smoothing=self.label_smoothing)
+            batches = HardBatches(*pictures, self.batch_size, generator, self.augment, **chosen)
             loss = batches.loss
         history = training.fit(
             model,
@@ -70,10 +71,10 @@ class Recipe:
         return model, history
 
     def seconds_a_step(self, pictures: data.Pictures) -> float:
-        """Of the fastest of some stretches of steps: what it needs when nothing disturbs it."""
+        """The median of 100 steps, after some to warm up."""
         times: list[float] = []
-        self.train(pictures, steps=120, seed=0, callbacks=[lambda *_: times.append(time.perf_counter())])
-        return min(later - earlier for earlier, later in zip(times[20:], times[40:], strict=False)) / 20
+        self.train(pictures, steps=121, seed=0, callbacks=[lambda *_: times.append(time.perf_counter())])
+        return statistics.median(later - earlier for earlier, later in itertools.pairwise(times[20:]))
 
 
 def without_norm() -> nn.Module:
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="of training, for each side and seed")
     parser.add_argument("--steps", type=int, help="of our recipe; how many fit into the time, unless given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", default="", help="the recipes with this in their names")
     parser.add_argument("--ablation", action="store_true", help="what each trick brings, on the validation pictures")
     asked = parser.parse_args()
     os.environ["COURSE_QUIET"] = "1"
@@ -149,6 +151,8 @@ def main() -> None:
     print("| recipe | steps | epochs | seconds | accuracy | asked twice, with the mirror image | accuracies |")
     print("|---|--:|--:|--:|--:|--:|---|")
     for name, recipe in sides.items():
+        if asked.only not in name:
+            continue
         steps = steps_of_ours if recipe == ours else round(steps_of_ours * own / recipe.seconds_a_step(train))
         seconds, once, twice = [], [], []
         for seed in asked.seeds:

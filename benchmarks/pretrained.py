@@ -26,9 +26,9 @@ class Shipped:
 
 
 NETS = {
-    "03_fast_net": Shipped(MINUTE, 1000, "FastNet()", "what lesson 03 trains in its notebook"),
+    "03_fast_net": Shipped(MINUTE, 1300, "FastNet()", "what lesson 03 trains in its notebook"),
     "ten_minutes": Shipped(
-        TEN_MINUTES, 5000, "FastNet(widths=(24, 48, 80))", "the best classifier of the course, for lessons to look into"
+        TEN_MINUTES, 6000, "FastNet(widths=(24, 48, 80))", "the best classifier of the course, for lessons to look into"
     ),
     "ruler": Shipped(
         replace(MINUTE, label_smoothing=0.0, hard=1.0, augment=TEN_MINUTES.augment),
