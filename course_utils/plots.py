@@ -345,7 +345,8 @@ def ravine(paths: dict[str, Tensor], condition: float, rate: float | None = None
     levels = [0.05 * 3**i for i in range(8)]
     place.contour(x, y, (x**2 + condition * y**2) / 2, levels, colors=palette.GRID, linewidths=0.8)
     for (name, path), (color, style) in zip(paths.items(), STYLES, strict=False):
-        place.plot(*path.T, style, color=color, linewidth=1.4, marker=".", markersize=5, label=name)
+        gone = (path.abs() > torch.tensor([15.0, 6.0])).any(dim=1).cumsum(0) > 1  # the step after it has left the page
+        place.plot(*path[~gone].T, style, color=color, linewidth=1.4, marker=".", markersize=5, label=name)
         heights = (path[:, 0] ** 2 + condition * path[:, 1] ** 2) / 2
         loss.semilogy(heights.clamp(1e-9, 1e9), style, color=color, linewidth=1.8, label=name)
     place.plot(0, 0, "+", color=palette.INK, markersize=9)
