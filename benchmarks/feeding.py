@@ -30,13 +30,10 @@ class Cutout(nn.Module):
         return picture
 
 
-THEIRS = (
-    transforms.RandomAffine(0, translate=(2 / 28, 2 / 28)),
-    transforms.RandomHorizontalFlip(),
-    transforms.PILToTensor(),
-    Cutout(),
-    transforms.ToPILImage(),
-)
+THEIRS = {
+    "before": (transforms.RandomAffine(0, translate=(2 / 28, 2 / 28)), transforms.RandomHorizontalFlip()),
+    "after": (Cutout(),),
+}
 
 
 def ours(images: Tensor) -> Tensor:
@@ -61,10 +58,10 @@ def main() -> None:
     print("| augmentation | batch | per item | per item, 2 workers | ours | ours / faster of both, median (range) |")
     print("|---|--:|--:|--:|--:|--:|")
     for augmented, batch_size in itertools.product((False, True), (32, 256)):
-        theirs = THEIRS if augmented else ()
+        theirs = THEIRS if augmented else {}
         sides = [
-            loader(batch_size, augment=theirs),
-            loader(batch_size, augment=theirs, workers=2),
+            loader(batch_size, **theirs),
+            loader(batch_size, **theirs, workers=2),
             data.Batches(*train, batch_size, torch.Generator(), ours if augmented else None),
         ]
         rounds = [[pictures_a_second(side) for side in sides] for _ in range(ROUNDS)]

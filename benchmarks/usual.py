@@ -13,20 +13,23 @@ from course_utils import data
 
 
 def loader(
-    batch_size: int, places: Sequence[int] | None = None, augment: Sequence[nn.Module] = (), workers: int = 0
+    batch_size: int,
+    before: Sequence[nn.Module] = (),
+    after: Sequence[nn.Module] = (),
+    workers: int = 0,
 ) -> DataLoader:
-    """Torchvision's own data set and transforms.
+    """Torchvision's own data set and transforms, on the training pictures of the course.
 
     Args:
         batch_size: pictures a batch.
-        places: of the published training pictures, which to take; all if None.
-        augment: transforms that come before those that every tutorial has.
+        before, after: transforms on each PIL picture, and on each tensor.
         workers: processes beside this one.
     """
-    steps = [*augment, transforms.ToTensor(), transforms.Normalize((data.MEAN,), (data.STD,))]
-    dataset = datasets.FashionMNIST(unpacked(), train=True, transform=transforms.Compose(steps))
-    chosen = dataset if places is None else Subset(dataset, places)
-    return DataLoader(chosen, batch_size, shuffle=True, num_workers=workers)
+    normal = transforms.Normalize((data.MEAN,), (data.STD,))
+    transform = transforms.Compose([*before, transforms.ToTensor(), *after, normal])
+    dataset = datasets.FashionMNIST(unpacked(), train=True, transform=transform)
+    train, _ = data.split(len(dataset), 5000)
+    return DataLoader(Subset(dataset, train.tolist()), batch_size, shuffle=True, num_workers=workers)
 
 
 def unpacked() -> Path:

@@ -99,7 +99,7 @@ def fashion_mnist(folder: Path | str = FOLDER) -> tuple[Pictures, Pictures, Pict
         )
         for part in ("train", "t10k")
     )
-    return *_split(known, 5000), test
+    return *(Pictures(known.images[part], known.labels[part]) for part in split(len(known.labels), 5000)), test
 
 
 def from_dataset(dataset: Sequence[tuple[Any, int]]) -> Pictures:
@@ -156,7 +156,8 @@ def cifar10(folder: Path | str, download: bool = False) -> tuple[Pictures, Pictu
             f"folder: there is no whole CIFAR-10 in {Path(folder).name}; name the folder that holds "
             "cifar-10-batches-py, or fetch it by cifar10(folder, download=True)"
         ) from None
-    return *_split(known, len(known.labels) // 10), test
+    parts = split(len(known.labels), len(known.labels) // 10)
+    return *(Pictures(known.images[part], known.labels[part]) for part in parts), test
 
 
 def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,13 +262,10 @@ class Batches:
             self.generator.set_state(state["generator"])
 
 
-def _split(known: Pictures, for_validation: int) -> tuple[Pictures, Pictures]:
-    """Training and validation pictures, always the same ones."""
-    order = torch.randperm(len(known.labels), generator=torch.Generator().manual_seed(0))
-    validation, train = order[:for_validation], order[for_validation:]
-    return Pictures(known.images[train], known.labels[train]), Pictures(
-        known.images[validation], known.labels[validation]
-    )
+def split(count: int, for_validation: int) -> tuple[Tensor, Tensor]:
+    """Places of training and of validation pictures among so many, always the same ones."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    return order[for_validation:], order[:for_validation]
 
 
 def _damaged(path: Path, what: str) -> DataFileError:
