@@ -119,9 +119,6 @@ ABLATION = {
     "AdamW, rate 0.005, decay 0.05": replace(MINUTE, optimizer=optimizers.AdamW, lr=5e-3, weight_decay=0.05),
     "no residual parts (`PlainNet`)": replace(MINUTE, net=cnn.PlainNet),
     "no batch norm, a tenth of the rate": replace(MINUTE, net=without_norm, lr=0.06),
-    "with an average of the weights, 0.99": replace(MINUTE, average=0.99),
-    "with shifts by up to 2 pixels": replace(MINUTE, augment=TEN_MINUTES.augment),
-    "with cutout of 8x8 pixels": replace(MINUTE, augment=lambda x: augment.flip(augment.cutout(x, 8))),
 }
 
 

@@ -27,19 +27,25 @@ def save(path: Path | str, tensors: Mapping[str, Tensor], notes: Mapping[str, ob
         path: the file; its folder is made if it is not there.
         tensors: by name, on any device.
         notes: what JSON can hold.
+
+    Raises:
+        CheckpointError: if the file cannot be written.
     """
     path = Path(path)
     plain = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
     content = safetensors.torch.save(plain, {"notes": json.dumps(notes)})
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path.name} cannot be written: {error.strerror or error}") from error
 
 
 def load(path: Path | str) -> tuple[dict[str, Tensor], dict]:
@@ -56,13 +62,14 @@ def load(path: Path | str) -> tuple[dict[str, Tensor], dict]:
         content = path.read_bytes()
         tensors = safetensors.torch.load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])  # the format's first 8 bytes
-        return tensors, json.loads(header["__metadata__"]["notes"])
-    except FileNotFoundError:
-        raise CheckpointError(f"path: there is no checkpoint {path.name}; train first, or name another file") from None
+        notes = json.loads(header["__metadata__"]["notes"])
+        if isinstance(notes, dict):
+            return tensors, notes
+    except OSError:
+        raise CheckpointError(f"there is no checkpoint {path.name} to read; train first, or name another") from None
     except (safetensors.SafetensorError, ValueError, KeyError):
-        raise CheckpointError(
-            f"path: {path.name} is cut short or no checkpoint of this course; delete it and train again"
-        ) from None
+        pass
+    raise CheckpointError(f"checkpoint {path.name} is cut short, or none of this course; delete it and train again")
 
 
 def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -90,7 +97,7 @@ def put_into(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> No
     }
     found = "; ".join(f"it {what} {_some(names)}" for what, names in differences.items() if names)
     if found:
-        raise CheckpointError(f"{source} belongs to another model: {found}")
+        raise CheckpointError(f"checkpoint {source} belongs to another model: {found}")
     model.load_state_dict(weights)
 
 

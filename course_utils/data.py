@@ -115,21 +115,29 @@ def from_dataset(dataset: Sequence[tuple[Any, int]]) -> Pictures:
         images (N, C, H, W) uint8, labels (N,) int64.
 
     Raises:
-        ValueError: if there are no pictures, or if they differ in size or in channels.
+        ValueError: if there are no pictures, or if they differ in size or in channels, or are not of 8 bits.
     """
     from torchvision.transforms.functional import pil_to_tensor
 
     if len(dataset) == 0:
         raise ValueError("dataset: there are no pictures in it")
-    pairs = [dataset[place] for place in range(len(dataset))]
-    images = [image if isinstance(image, Tensor) else pil_to_tensor(image) for image, _ in pairs]
-    for place, image in enumerate(images):
-        if image.shape != images[0].shape:
+    images, labels = [], []
+    for place in range(len(dataset)):
+        image, label = dataset[place]
+        if not isinstance(image, Tensor):
+            image = pil_to_tensor(image.convert("RGB") if image.mode == "P" else image)  # P: numbers of a palette
+        if image.dtype != torch.uint8 or image.dim() != 3:
+            raise ValueError(
+                f"dataset: picture {place} should be (C, H, W) of 8 bits, got {image.dtype} {tuple(image.shape)}"
+            )
+        if images and image.shape != images[0].shape:
             raise ValueError(
                 f"dataset: picture {place} is {tuple(image.shape)}, the first one {tuple(images[0].shape)}; bring all "
-                "to one size, for example with transform=torchvision.transforms.v2.Resize((32, 32))"
+                "to one size (transform=torchvision.transforms.Resize((32, 32))) and number of channels (Grayscale())"
             )
-    return Pictures(torch.stack(images), torch.tensor([label for _, label in pairs]))
+        images.append(image)
+        labels.append(int(label))
+    return Pictures(torch.stack(images), torch.tensor(labels))
 
 
 def cifar10(folder: Path | str, download: bool = False) -> tuple[Pictures, Pictures, Pictures]:
@@ -153,7 +161,7 @@ def cifar10(folder: Path | str, download: bool = False) -> tuple[Pictures, Pictu
         known, test = (from_dataset(CIFAR10(folder, train=part, download=download)) for part in (True, False))
     except RuntimeError:
         raise DataFileError(
-            f"folder: there is no whole CIFAR-10 in {Path(folder).name}; name the folder that holds "
+            f"folder: there is no whole CIFAR-10 in {Path(folder).resolve().name}; name the folder that holds "
             "cifar-10-batches-py, or fetch it by cifar10(folder, download=True)"
         ) from None
     parts = split(len(known.labels), len(known.labels) // 10)
@@ -168,7 +176,14 @@ def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Two tensors (C, 1, 1).
+
+    Raises:
+        TypeError, ValueError: if images are not such, or there are none.
     """
+    if images.dtype != torch.uint8 or images.dim() != 4:
+        raise TypeError(f"images must be uint8 of shape (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
+    if images.numel() == 0:
+        raise ValueError("images: there are none")
     pixels = images.transpose(0, 1).flatten(1)  # (C, N*H*W)
     counts = torch.stack([torch.bincount(channel, minlength=256) for channel in pixels]).double()  # (C, 256)
     shares, values = counts / pixels.shape[1], torch.arange(256).double() / 255

@@ -1,7 +1,7 @@
 """Batches that leave out much of what the model knows already.
 
-After one epoch a good half of the pictures are classified without doubt, and their gradients are nearly 0: whoever
-has a minute should spend it on the others.
+After an epoch most pictures are named rightly, and those whose loss is small have little more to teach: whoever has
+a minute should spend it on the others.
 """
 
 import math
@@ -29,10 +29,12 @@ class HardBatches(Batches):
         images, labels, batch_size, generator, augment, mean, std: as in ``Batches``; the generator is needed.
 
     Raises:
-        ValueError: as ``Batches``, and if a share is out of its range or the generator is missing.
+        ValueError: as ``Batches``; if a share is out of its range or the generator is missing; and after an epoch
+            whose losses nobody told.
 
-    Source: Loshchilov and Hutter, "Online batch selection for faster training of neural networks" (2016); Shrivastava,
-    Gupta and Girshick, "Training region-based object detectors with online hard example mining" (2016).
+    Source: in the manner of Loshchilov and Hutter, "Online batch selection for faster training of neural networks"
+    (2016), and Shrivastava, Gupta and Girshick, "Training region-based object detectors with online hard example
+    mining" (2016).
     """
 
     hard: float = 0.4
@@ -47,8 +49,11 @@ class HardBatches(Batches):
             raise ValueError(f"hard must lie in (0, 1], got {self.hard}")
         if not 0 <= self.easy <= 1:
             raise ValueError(f"easy must lie in [0, 1], got {self.easy}")
+        if not 0 <= self.label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1], got {self.label_smoothing}")
         self.losses = torch.full((len(self.images),), math.inf)  # of each picture, when it was last trained on
         self.chosen = torch.arange(0)  # the pictures of the last batch
+        self.handed_out = 0  # batches
         self._hard = max(1, round(self.hard * len(self.images)))
         self._easy = round(self.easy * (len(self.images) - self._hard))
 
@@ -57,6 +62,8 @@ class HardBatches(Batches):
 
     def order(self) -> Tensor:
         """The hardest pictures and some of the others, shuffled."""
+        if self.handed_out >= len(self) and self.losses.isinf().all():
+            raise ValueError("batches: an epoch has passed and no loss is known; train with loss=batches.loss")
         shuffled = torch.randperm(len(self.images), generator=self.generator)  # so that equal losses come in any order
         by_loss = shuffled[self.losses[shuffled].argsort(descending=True, stable=True)]
         hard, others = by_loss[: self._hard], by_loss[self._hard :]
@@ -67,6 +74,7 @@ class HardBatches(Batches):
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Batches.batch``, and remembers whose losses will come next."""
         self.chosen = chosen
+        self.handed_out += 1
         return super().batch(chosen)
 
     def loss(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -7,7 +7,9 @@ of the others, and ``fit`` is the loop in which they meet.
 import contextlib
 import copy
 import itertools
+import json
 import math
+import numbers
 import os
 import random
 import signal
@@ -66,8 +68,13 @@ def one_cycle(step: int, steps: int, warm_up: float = 0.2) -> float:
         steps: in all.
         warm_up: the share of the steps that lead up to the peak.
 
+    Raises:
+        ValueError: if ``warm_up`` does not lie in [0, 1].
+
     Source: Smith and Topin, "Super-convergence" (2019), without their last, smaller slope.
     """
+    if not 0 <= warm_up <= 1:
+        raise ValueError(f"warm_up must lie in [0, 1], got {warm_up}")
     up = max(1, round(warm_up * steps))
     return min((step + 1) / up, (steps - step) / (steps - up + 1))
 
@@ -133,7 +140,7 @@ def fit(
     to raise KeyboardInterrupt at once.
 
     Args:
-        model: trained in place, and left in training mode or not as it was.
+        model: trained in place, all its parts in training mode, and left in the modes it came in.
         batches: pictures and labels, gone through again and again; ``len(batches)`` steps are an epoch.
         optimizer: one, or several for different parameters; their rates are the peaks of the schedule.
         steps: how often the parameters are moved. The environment variable COURSE_MAX_STEPS may cap it.
@@ -144,8 +151,8 @@ def fit(
         validation: measured after each epoch and at the end; the model ends with the weights that did best.
         callbacks: called after each step with the number of steps done, the model and the history.
         checkpoint: a file, written after each epoch and where training stops. If it is there already, training goes
-            on from it, as if it had never stopped (to the bit on one machine, where randomness comes from torch on
-            the CPU).
+            on from it as if it had never stopped: to the bit, on one machine, where what is drawn comes from torch's
+            global generator on the CPU or from that of the batches.
 
     Returns:
         The history.
@@ -153,32 +160,31 @@ def fit(
     Raises:
         ValueError, TypeError: if the model cannot take the batches, or an argument is out of its range.
         FloatingPointError: if the loss is infinite or no number.
-        CheckpointError: if ``checkpoint`` belongs to another training.
+        CheckpointError: if ``checkpoint`` cannot be written, or belongs to another training: other steps, batches,
+            optimizers or options than this one (loss, schedule and augmentation are not compared).
     """
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    _check(model, batches, optimizers, steps, clip, average)
-    steps = min(steps, int(os.environ.get("COURSE_MAX_STEPS", steps)))
-    run = _Run(model, batches, optimizers, steps, average)
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.restore(checkpoint)
+    _check(model, batches, optimizers, steps, clip, average, validation)
+    steps = max(1, min(steps, int(os.environ.get("COURSE_MAX_STEPS", steps))))
+    run = _Run(model, batches, optimizers, steps, average, validation)
+    if checkpoint is not None:
+        run.restore(checkpoint) if Path(checkpoint).exists() else run.save(checkpoint)
     device = _device(model)
-    with run, _mode(model, training=True), _stop_button() as pressed, _bar(run.step, steps) as show:
+    with run.rates_put_back(), _mode(model, True), _stop_button() as pressed, _bar(run.step, steps) as show:
         for images, labels in run.batches_to_come():
-            run.set_rates(schedule(run.step, steps))
+            rate = run.set_rates(schedule(run.step, steps))
             value = _on_batch(loss, model, images.to(device), labels.to(device))
-            rate = optimizers[0].param_groups[0]["lr"]
-            if not math.isfinite(value.item()):
-                raise FloatingPointError(_no_number(value.item(), run.step, rate))
+            number = _finite(value.item(), run.step, rate)
             model.zero_grad()
             value.backward()
             if clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
             for each in optimizers:
                 each.step()
-            run.count(value.item(), rate)
+            run.count(number, rate)
             epoch_ends = run.step % len(batches) == 0 or run.step == steps
-            if epoch_ends and validation is not None:
-                run.validate(validation)
+            if epoch_ends:
+                run.end_epoch()
             for callback in callbacks:
                 callback(run.step, model, run.history)
             show(run.history)
@@ -248,34 +254,45 @@ def load(model: nn.Module, path: Path | str) -> History:
         CheckpointError: if the file is missing, damaged, or of another model; the model is left as it was.
     """
     tensors, notes = checkpoints.load(path)
-    weights = next(filter(None, (checkpoints.part(tensors, name) for name in ("best", "average", "model"))), {})
+    try:
+        history = History(**notes["history"])
+    except (KeyError, TypeError):
+        raise checkpoints.CheckpointError(f"checkpoint {Path(path).name} holds no training of this course") from None
+    ended = notes.get("step") == notes.get("recipe", {}).get("steps")
+    kinds = ("best", "average", "model") if ended else ("average", "model")  # what fit would have handed over
+    weights = next(filter(None, (checkpoints.part(tensors, kind) for kind in kinds)), {})
     checkpoints.put_into(model, weights, Path(path).name)
-    return History(**notes["history"])
+    return history
 
 
 class _Run:
     """A training at one moment: all that ``fit`` must remember to go on as if it had never stopped."""
 
-    def __init__(self, model, batches, optimizers, steps, decay):
+    def __init__(self, model, batches, optimizers, steps, decay, validation):
         self.model, self.batches, self.optimizers, self.steps, self.decay = model, batches, optimizers, steps, decay
-        self.peaks = [group["lr"] for group in self.groups()]
+        self.validation = validation
+        self.peaks = [float(group["lr"]) for group in self.groups()]
         self.average = copy.deepcopy(model) if decay is not None else None
         self.best: dict[str, Tensor] = {}  # the weights that did best on the validation pictures
         self.step, self.history = 0, History()
         self.epoch_start = self.randomness()
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *error: object) -> None:
-        self.set_rates(1.0)  # so that the optimizer can be used again
-
-    def set_rates(self, share: float) -> None:
-        for group, peak in zip(self.groups(), self.peaks, strict=True):
-            group["lr"] = peak * share
-
     def groups(self) -> list[dict]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def set_rates(self, share: float) -> float:
+        """Every group's peak times a share; returns the first group's."""
+        for group, peak in zip(self.groups(), self.peaks, strict=True):
+            group["lr"] = peak * share
+        return self.peaks[0] * share
+
+    @contextlib.contextmanager
+    def rates_put_back(self) -> Iterator[None]:
+        """So that the optimizers can be used again."""
+        try:
+            yield
+        finally:
+            self.set_rates(1.0)
 
     def batches_to_come(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Epoch after epoch until the last step; in an epoch already begun, what was done is left out."""
@@ -287,20 +304,32 @@ class _Run:
                 self.epoch_start = now
             epoch = iter(self.batches)
             for _ in range(done):
-                next(epoch)
+                next(epoch, None)
             if done:
                 self.set_randomness(now)
+            before = self.step
             yield from itertools.islice(epoch, self.steps - self.step)
+            if self.step < self.steps and (self.step == before or self.step % len(self.batches)):
+                came = self.step - before + done
+                raise ValueError(
+                    f"batches: an epoch ended after {came} of {len(self.batches)}; can they be gone through only once?"
+                )
 
     def randomness(self) -> dict[str, Tensor]:
         """What the draws to come depend on: torch's state, and the batches' own, if they tell it."""
-        own = self.batches.state_dict() if hasattr(self.batches, "state_dict") else {}
-        return {"torch": torch.get_rng_state(), **{f"batches.{name}": tensor for name, tensor in own.items()}}
+        states = {"torch": torch.get_rng_state()}
+        if hasattr(self.batches, "state_dict"):
+            states.update({f"batches.{name}": tensor for name, tensor in self.batches.state_dict().items()})
+        elif getattr(self.batches, "generator", None) is not None:  # a DataLoader
+            states["generator"] = self.batches.generator.get_state()
+        return states
 
     def set_randomness(self, states: dict[str, Tensor]) -> None:
         torch.set_rng_state(states["torch"])
         if hasattr(self.batches, "load_state_dict"):
             self.batches.load_state_dict(checkpoints.part(states, "batches"))
+        elif "generator" in states:
+            self.batches.generator.set_state(states["generator"])
 
     def count(self, loss: float, rate: float) -> None:
         """A step is done."""
@@ -310,10 +339,17 @@ class _Run:
         if self.average is not None:
             ema_update(self.average, self.model, self.decay)
 
-    def validate(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Measure, and keep the weights if none did better before."""
+    def end_epoch(self) -> None:
+        """Look whether the weights are numbers; then measure them, and keep them if none did better before."""
+        if not all(p.isfinite().all() for p in self.model.parameters()):
+            _finite(math.inf, self.step - 1, self.history.rate[-1])
+        if self.validation is None:
+            return
         model = self.average or self.model
-        accuracy = evaluate(model, batches)
+        try:
+            accuracy = evaluate(model, self.validation)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"validation: {error}") from error
         if accuracy >= max(self.history.validation, default=0.0):
             self.best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         self.history.validation.append(accuracy)
@@ -350,10 +386,11 @@ class _Run:
     def restore(self, path: Path | str) -> None:
         tensors, notes = checkpoints.load(path)
         name = Path(path).name
-        if notes.get("recipe") != self.recipe():
+        theirs, ours = notes.get("recipe", {}), self.recipe()
+        if changed := [key for key in ours if theirs.get(key) != ours[key]]:
             raise checkpoints.CheckpointError(
-                f"checkpoint: {name} was left by another training, {notes.get('recipe', 'which has ended')}; "
-                f"this one has {self.recipe()}. Delete the file, or name another"
+                f"checkpoint {name} was left by another training, with other {', '.join(changed)}; delete it, or name "
+                "another file"
             )
         checkpoints.put_into(self.model, checkpoints.part(tensors, "model"), name)
         if self.average is not None:
@@ -367,28 +404,54 @@ class _Run:
                 for key, numbers in notes["optimizers"][place].items()
             }
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+            for p, kept in optimizer.state.items():  # in memory as the parameter lies, which fused optimizers expect
+                same = {k: v for k, v in kept.items() if isinstance(v, Tensor) and v.shape == p.shape}
+                kept.update({k: torch.empty_like(p).copy_(v) for k, v in same.items()})
         self.set_randomness(checkpoints.part(tensors, "random"))
-        print(f"{name}: going on after step {self.step} of {self.steps}")
+        if self.step < self.steps:
+            print(f"{name}: going on after step {self.step} of {self.steps}")
+        else:
+            print(f"{name}: this training has ended, and is loaded; delete the file to train again")
 
     def recipe(self) -> dict:
-        """What must not change between stopping and going on."""
-        kinds = [type(optimizer).__name__ for optimizer in self.optimizers]
-        return {"steps": self.steps, "epoch": len(self.batches), "optimizers": kinds, "rates": self.peaks}
+        """What must not change between stopping and going on, as JSON gives it back."""
+        kinds = [f"{type(optimizer).__module__}.{type(optimizer).__name__}" for optimizer in self.optimizers]
+        options = [{k: v for k, v in group.items() if k not in ("params", "lr")} for group in self.groups()]
+        recipe = {
+            "steps": self.steps,
+            "model": {name: list(tensor.shape) for name, tensor in self.model.state_dict().items()},
+            "batches": [len(self.batches), len(getattr(self.batches, "images", ()))],
+            "batches' state": {name: list(state.shape) for name, state in self.randomness().items()},
+            "optimizers": kinds,
+            "rates": self.peaks,
+            "options": options,
+            "parameters": [[list(p.shape) for p in group["params"]] for group in self.groups()],
+            "average": self.decay,
+            "validation": self.validation is not None,
+        }
+        return json.loads(json.dumps(recipe, default=str))
 
 
-def _check(model, batches, optimizers, steps, clip, average) -> None:
+def _check(model, batches, optimizers, steps, clip, average, validation) -> None:
     own = set(model.parameters())
     if not own:
         raise ValueError("model has no parameters: there is nothing to train")
-    if len(batches) == 0:
-        raise ValueError("batches: there are none")
+    if not any(p.requires_grad for p in own):
+        raise ValueError("model: all its parameters are frozen (requires_grad is False)")
+    for name, loader in (("batches", batches), ("validation", validation)):
+        if loader is not None and not hasattr(loader, "__len__"):
+            raise TypeError(f"{name} must have a length, as data.Batches, a list or a DataLoader; got {type(loader)}")
+        if loader is not None and len(loader) == 0:
+            raise ValueError(f"{name}: there are none")
+    if not optimizers:
+        raise ValueError("optimizer: there is none")
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     if not all(p in own for group in groups for p in group["params"]):
         raise ValueError("optimizer holds parameters of another model: make it anew from this model's")
     for group in groups:
         if not group["lr"] > 0:
             raise ValueError(f"optimizer: its rate lr must be above 0, got {group['lr']}")
-    if not isinstance(steps, int) or steps < 1:
+    if not isinstance(steps, numbers.Integral) or steps < 1:
         raise ValueError(f"steps must be a whole number from 1 up, got {steps}")
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be above 0, got {clip}")
@@ -404,18 +467,20 @@ def _on_batch(function: Callable, model: nn.Module, images: Tensor, labels: Tens
         return function(model, images, labels)
     except RuntimeError as error:
         what = str(error).partition("\n")[0]
-        raise ValueError(f"batches: the model cannot take pictures of shape {tuple(images.shape)}: {what}") from error
+        raise ValueError(f"batches: model or loss failed on pictures of shape {tuple(images.shape)}: {what}") from error
 
 
 def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
-def _no_number(loss: float, step: int, rate: float) -> str:
-    return (
-        f"the loss is {loss} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or "
-        "clip=1.0, from a new model; and look whether the pictures are normalised"
-    )
+def _finite(loss: float, step: int, rate: float) -> float:
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is {loss} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or "
+            "clip=1.0, from a new model; and look whether the pictures are normalised"
+        )
+    return loss
 
 
 @contextlib.contextmanager
