@@ -8,6 +8,7 @@ import shutil
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 from course_utils import cnn, data, training
@@ -293,3 +294,20 @@ def test_batches_augment_the_bytes_before_they_are_normalised():
     images = torch.full((4, 1, 2, 2), 255, dtype=torch.uint8)
     for x, _ in data.Batches(images, torch.zeros(4), 2, augment=lambda x: x // 2, mean=0.0, std=1.0):
         assert (x * 255).round().unique().tolist() == [127.0]
+
+
+def test_a_palette_becomes_colours_and_other_depths_are_refused():
+    red = Image.new("P", (2, 3), 1)
+    red.putpalette([0, 0, 0, 255, 0, 0])
+    assert data.from_dataset([(red, 0)]).images[0, :, 0, 0].tolist() == [255, 0, 0]
+    with pytest.raises(ValueError, match=r"^dataset: picture 1 should be \(C, H, W\) of 8 bits, got torch\.int32"):
+        data.from_dataset([(Image.new("L", (2, 3)), 0), (Image.new("I", (2, 3)), 1)])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [torch.rand(2, 1, 3, 3), torch.zeros(2, 3, 3, dtype=torch.uint8), torch.zeros(0, 1, 3, 3, dtype=torch.uint8)],
+)
+def test_mean_and_std_of_what_are_no_pictures(images):
+    with pytest.raises((TypeError, ValueError), match=r"^images"):
+        data.mean_and_std(images)

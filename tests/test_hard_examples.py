@@ -85,6 +85,7 @@ def test_going_on_gives_the_same_weights_as_never_stopping(tmp_path, stops):
         (dict(hard=0.0), r"^hard must lie in \(0, 1\], got 0"),
         (dict(hard=1.5), "hard must lie"),
         (dict(easy=-0.1), r"easy must lie in \[0, 1\]"),
+        (dict(label_smoothing=5.0), r"label_smoothing must lie in \[0, 1\]"),
     ],
 )
 def test_shares_out_of_range_are_named(options, said):
@@ -100,3 +101,12 @@ def test_a_generator_is_needed():
 def test_with_all_of_them_it_is_batches():
     feed = batches(hard=1.0)
     assert sorted(epoch(feed)) == list(range(100))
+
+
+def test_training_without_their_loss_is_noticed_after_an_epoch():
+    model, feed = net(), batches()
+    with pytest.raises(
+        ValueError, match=r"^batches: an epoch has passed and no loss is known; train with loss=batches"
+    ):
+        training.fit(model, feed, sgd(model), steps=30)
+    next(iter(batches()))  # whoever only looks at a batch is not scolded

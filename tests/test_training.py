@@ -607,6 +607,9 @@ def test_batches_that_do_not_fit_are_named(loader, said):
         (dict(steps=2.5), "^steps must be"),
         (dict(clip=0), "^clip must be"),
         (dict(average=1.0), "^average must lie"),
+        (dict(optimizer=[]), "^optimizer: there is none"),
+        (dict(validation=[]), "^validation: there are none"),
+        (dict(validation=[(torch.zeros(2, 3, 8, 8), torch.zeros(2))]), "^validation: batches: model or loss failed"),
         (
             dict(optimizer=torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)),
             "^optimizer holds parameters of another",
@@ -648,3 +651,65 @@ def test_it_is_silent_when_asked(capsys):
     training.fit(model, batches(), sgd(model), steps=30)
     captured = capsys.readouterr()
     assert captured.err == "" and captured.out == ""
+
+
+@pytest.mark.parametrize("warm_up", [-0.1, 2.0])
+def test_a_warm_up_out_of_range_is_named(warm_up):
+    with pytest.raises(ValueError, match=r"^warm_up must lie in \[0, 1\]"):
+        training.one_cycle(0, 10, warm_up)
+
+
+class Once:
+    """Says that it has 8 batches, and can be gone through once."""
+
+    def __init__(self):
+        self.batches = iter(batches())
+
+    def __len__(self):
+        return 8
+
+    def __iter__(self):
+        return self.batches
+
+
+def test_batches_that_end_too_soon_do_not_hang():
+    model = net()
+    with pytest.raises(ValueError, match=r"^batches: an epoch ended after 0 of 8; can they be gone through only once"):
+        training.fit(model, Once(), sgd(model), steps=12)
+    with pytest.raises(TypeError, match=r"^batches must have a length"):
+        training.fit(model, iter(batches()), sgd(model), steps=12)
+
+
+def test_a_frozen_model_is_named():
+    model = net().requires_grad_(False)
+    with pytest.raises(ValueError, match=r"^model: all its parameters are frozen"):
+        training.fit(model, batches(), torch.optim.SGD(model.parameters(), lr=0.1), steps=2)
+
+
+def test_weights_that_are_no_numbers_after_the_last_step_are_found(tmp_path):
+    model, file = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), tmp_path / "run.safetensors"
+    feed = data.Batches(*pictures(), 8, mean=0, std=1e-9)
+    optimizer = optimizers.SGD(model.parameters(), lr=3e38)
+    with pytest.raises(FloatingPointError):
+        training.fit(model, feed, optimizer, steps=1, checkpoint=file)
+    assert len(training.load(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), file).loss) == 0
+
+
+def test_tied_and_frozen_parameters_and_double_precision(tmp_path):
+    """A training with all three goes on as if it had never stopped."""
+
+    def training_of(callbacks=(), checkpoint=None):
+        torch.manual_seed(0)
+        shared = nn.Linear(64, 64)
+        model = nn.Sequential(nn.Flatten(), shared, nn.ReLU(), shared, nn.Linear(64, 2)).double()
+        model[4].bias.requires_grad_(False)
+        images, labels = pictures()
+        feed = [(data.normalize(images[i::3]).double(), labels[i::3]) for i in range(3)]
+        optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=0.01, amsgrad=True)
+        history = training.fit(model, feed, optimizer, 10, callbacks=callbacks, checkpoint=checkpoint)
+        return model, history
+
+    whole, history = training_of()
+    training_of([press_stop_after(4)], tmp_path / "run.safetensors")
+    parts, again = training_of(checkpoint=tmp_path / "run.safetensors")
+    assert same_weights(whole, parts) and history == again
