@@ -91,6 +91,8 @@ def test_exercise_is_fit_to_be_set(name):
 EDGES = "a = f(x.roll(shift, -1)); b = f(x).roll(shift // stride, -1); w = a.shape[-1]; m = w // 4"
 WINDOWS = "w = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, stride or kernel_size)"
 WINDOWS += ".unfold(3, kernel_size, stride or kernel_size)"
+RIGHT_SHARE = "was = model.training\nmodel.eval()\nr = n = 0\nfor x, y in batches:\n"
+RIGHT_SHARE += "    r += (model(x).argmax(1) == y).sum().item(); n += len(y)\nmodel.train(was)"
 ONCE_PASSED = [
     ("max_pool2d", f"{WINDOWS}\nreturn w.max(-2).values.max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-100')}\nreturn w.flatten(4).max(-1).values"),
@@ -114,6 +116,32 @@ ONCE_PASSED = [
         "r = step = 1\nwhile layers:\n    k, s, d = layers.pop(0); r += d * (k - 1) * step; step *= s\nreturn r",
     ),
     ("flatten_features", "return x.detach().flatten(1)"),
+    ("evaluate", "from course_utils import training\nreturn training.evaluate(model, batches)"),
+    (
+        "evaluate",
+        "from course_utils import metrics, training\nreturn metrics.accuracy(*training.predict(model, batches))",
+    ),
+    ("evaluate", f"{RIGHT_SHARE}\nfor p in model.parameters():\n    p.requires_grad_(False)\nreturn r / n"),
+    ("evaluate", f"{RIGHT_SHARE}\nF.cross_entropy(model(x), y).backward()\nreturn r / n"),
+    ("evaluate", f"torch.set_grad_enabled(False)\n{RIGHT_SHARE}\nreturn r / n"),
+    (
+        "train_one_epoch",
+        "model.train()\ns = n = 0\nfor x, y in batches:\n    loss = F.cross_entropy(model(x), y)\n"
+        "    optimizer.zero_grad(); loss.backward(); optimizer.step()\n    s += loss * len(y); n += len(y)\n"
+        "return s / n",
+    ),
+    (
+        "momentum_step",
+        "o = torch.optim.SGD(parameters, lr=lr, momentum=momentum)\nfor p, v in zip(parameters, velocities):\n"
+        "    o.state[p]['momentum_buffer'] = v\no.step()",
+    ),
+    (
+        "adam_step",
+        "for i, (p, s) in enumerate(zip(parameters, states)):\n    s['t'] += 1\n"
+        "    s['m'].lerp_(p.grad, 1 - betas[0])\n    s['v'].lerp_(p.grad**2, 1 - betas[1])\n"
+        "    m, v = s['m'] / (1 - betas[0]**s['t']), s['v'] / (1 - betas[1]**s['t'])\n"
+        "    parameters[i] = (1 - lr * weight_decay) * p - lr * m / (v.sqrt() + eps)",
+    ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
 ]
 

@@ -87,6 +87,8 @@ class Exercise:
 
     def __post_init__(self):
         object.__setattr__(self, "name", self.reference.__name__)
+        if isinstance(self.not_allowed, str):
+            raise TypeError(f"not_allowed must be a tuple of names, got the string {self.not_allowed!r}")
 
     def named_cases(self) -> list[Case]:
         return self.cases(Draw(seed=0))

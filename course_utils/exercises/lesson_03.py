@@ -16,7 +16,10 @@ LESSON = "03_training_a_cnn"
 
 
 def cross_entropy(logits, labels):
-    """(N, C) logits, (N,) labels -> the mean over the pictures of -log p(right class), one number"""
+    """(N, C) logits, (N,) labels -> the mean over the pictures of -log p(right class)
+
+    A tensor that holds one number and through which gradients flow back to the logits.
+    """
     log_p = logits - logits.logsumexp(dim=1, keepdim=True)  # (N, C)
     rows = torch.arange(len(labels))
     return -log_p[rows, labels].mean()
@@ -29,6 +32,14 @@ def squashed_twice(logits, labels):
 
 def log_of_softmax(logits, labels):
     return -logits.softmax(dim=1).log()[torch.arange(len(labels)), labels].mean()
+
+
+def log_of_the_chosen(logits, labels):
+    return -logits.softmax(dim=1)[torch.arange(len(labels)), labels].log().mean()
+
+
+def with_a_small_number_added(logits, labels):
+    return -(logits.softmax(dim=1)[torch.arange(len(labels)), labels] + 1e-9).log().mean()
 
 
 def log_of_exp_by_hand(logits, labels):
@@ -142,6 +153,13 @@ def parameter_not_moved(parameters, velocities, lr, momentum):
         p = p - lr * v
 
 
+def new_one_in_the_list(parameters, velocities, lr, momentum):
+    for i, v in enumerate(velocities):
+        v.mul_(momentum).add_(parameters[i].grad)
+        parameters[i] = parameters[i] - lr * v
+        parameters[i].grad = torch.zeros_like(v)
+
+
 def uphill(parameters, velocities, lr, momentum):
     for p, v in zip(parameters, velocities, strict=True):
         v.mul_(momentum).add_(p.grad)
@@ -169,17 +187,17 @@ def steps_in_turn(step: Callable, starts: Tensor, gradients: Tensor, rates: Tens
     """Two parameters go several steps, under a rate that changes; each gradient is wiped in place after its step."""
     parameters = [nn.Parameter(start.clone()) for start in starts]
     velocities = [torch.zeros_like(start) for start in starts]
-    for p in parameters:
-        p.grad = torch.zeros_like(p)
+    given = list(parameters)  # the model's own, whatever is put into the list
     places = {}
     with torch.no_grad():
         for number, rate in enumerate(rates.tolist(), start=1):
-            for p, gradient in zip(parameters, gradients[number - 1], strict=True):
-                p.grad.add_(gradient)  # as backward does
+            for p, gradient in zip(given, gradients[number - 1], strict=True):
+                p.grad = gradient.clone() if p.grad is None else p.grad.add_(gradient)  # as backward does
             step(parameters, velocities, rate, momentum)
-            places[f"parameters after step {number}"] = torch.stack(parameters)
-            for p in parameters:
-                p.grad.zero_()
+            places[f"parameters after step {number}"] = torch.stack(given)
+            for p in given:
+                if p.grad is not None:
+                    p.grad.zero_()
     return places
 
 
@@ -271,6 +289,37 @@ def decay_through_the_gradient(parameters, states, lr, betas, eps, weight_decay)
         p.sub_(lr * m / (v.sqrt() + eps))
 
 
+def parameter_rebound(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p = (1 - lr * weight_decay) * p - lr * m / (v.sqrt() + eps)
+
+
+def averages_not_kept(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        m = beta1 * state["m"] + (1 - beta1) * p.grad
+        v = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = m / (1 - beta1 ** state["t"]), v / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+
+
+def only_m_corrected(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * state["m"] / (1 - beta1 ** state["t"]) / (state["v"].sqrt() + eps))
+
+
 def without_decay(parameters, states, lr, betas, eps, weight_decay):
     beta1, beta2 = betas
     for p, state in zip(parameters, states, strict=True):
@@ -287,13 +336,14 @@ def adam_in_turn(
     """Two parameters go several steps."""
     parameters = [nn.Parameter(start.clone()) for start in starts]
     states = [{"t": 0, "m": torch.zeros_like(start), "v": torch.zeros_like(start)} for start in starts]
+    given = list(parameters)
     places = {}
     with torch.no_grad():
         for number, pair in enumerate(gradients, start=1):
-            for p, gradient in zip(parameters, pair, strict=True):
+            for p, gradient in zip(given, pair, strict=True):
                 p.grad = gradient.clone()
             step(parameters, states, lr, betas, eps, weight_decay)
-            places[f"parameters after step {number}"] = torch.stack(parameters)
+            places[f"parameters after step {number}"] = torch.stack(given)
     return places
 
 
@@ -303,6 +353,7 @@ def adam_in_turn(
 def train_one_epoch(model, batches, optimizer):
     """Go through the batches once, a step of the optimizer for each; returns the mean loss of a picture
 
+    batches: anything that gives (images, labels) in a for loop
     The model may come in evaluation mode; it is left in training mode.
     """
     model.train()
@@ -495,6 +546,8 @@ def an_epoch(
     model = made(net, training=not handed_over_in_eval)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
     loss = train(model, batches_of(images, labels, batch_size), optimizer)
+    if isinstance(loss, Tensor) and loss.requires_grad:
+        raise ValueError("the graph of every batch hangs on what came back, and fills the memory: use loss.item()")
     return {"weights after the epoch": state_of(model), "mean loss": loss, "the model is left in": mode_of(model)}
 
 
@@ -627,20 +680,27 @@ def a_measurement(
     """Measure a net and look whether it is still what it was."""
     model = made(net, training=not handed_over_in_eval)
     accuracy = evaluate(model, batches_of(images, labels, batch_size))
-    return {"accuracy": accuracy, "weights and running statistics": state_of(model), "the model is in": mode_of(model)}
+    return {
+        "accuracy": accuracy,
+        "weights and running statistics": state_of(model),
+        "the model is in": mode_of(model),
+        "gradients left in the model": sum(p.grad is not None for p in model.parameters()),
+        "parameters that can still learn": sum(p.requires_grad for p in model.parameters()),
+        "autograd is": "on" if torch.is_grad_enabled() else "off",
+    }
 
 
 # --- batch_loss: find the fault -------------------------------------------------------------------------------
 
 
 def batch_loss(model, images, labels):
-    """The cross-entropy of the model's logits for these pictures, one number"""
+    """The cross-entropy of the model's logits for these pictures, a tensor that can go backward"""
     logits = model(images)
     return F.cross_entropy(logits, labels)
 
 
 def the_output_with_itself(model, images, labels):
-    """The cross-entropy of the model's logits for these pictures, one number"""
+    """The cross-entropy of the model's logits for these pictures, a tensor that can go backward"""
     logits = model(images)
     return F.cross_entropy(logits, logits)
 
@@ -683,7 +743,7 @@ def a_loss(batch_loss: Callable, net: Callable, images: Tensor, labels: Tensor) 
     model = made(net, training=True)
     loss = batch_loss(model, images, labels)
     gradients = torch.zeros_like(state_of(model))
-    if isinstance(loss, Tensor) and loss.requires_grad:
+    if isinstance(loss, Tensor) and loss.requires_grad and loss.dim() == 0:
         loss.backward()
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
         gradients = torch.cat([part.flatten() for part in parts])
@@ -755,8 +815,8 @@ def through_layers(run_layers: Callable, widths: tuple[int, ...], x: Tensor) -> 
     """What layers of these widths give, and what each weight is told by it."""
     torch.manual_seed(7)
     layers = [nn.Linear(a, b).to(x.dtype) for a, b in pairwise(widths)]
-    logits = run_layers(layers, x)
     weights = [layer.weight for layer in layers]
+    logits = run_layers(layers, x)
     if isinstance(logits, Tensor) and logits.requires_grad:
         sent = torch.linspace(0.5, 1.5, logits.numel(), dtype=logits.dtype).view_as(logits)
         received = torch.autograd.grad(logits, weights, sent, allow_unused=True)
@@ -802,7 +862,12 @@ EXERCISES = (
                     "At 200 a probability underflows to 0 before its log, or an exponential overflows: subtract "
                     "log-sum-exp instead.",
                 )
-                for f in (log_of_softmax, log_of_exp_by_hand, log_of_sum_by_hand)
+                for f in (log_of_softmax, log_of_the_chosen, log_of_exp_by_hand, log_of_sum_by_hand)
+            ),
+            Mistake(
+                with_a_small_number_added,
+                "A small number under the log caps the loss and its gradient just where the answer is most wrong: "
+                "subtract log-sum-exp instead.",
             ),
             Mistake(
                 mean_over_all_numbers,
@@ -863,9 +928,13 @@ EXERCISES = (
                 velocity_is_the_gradient,
                 "Your velocity is p.grad itself: wiping the gradient wipes it. Copy: p.grad.clone().",
             ),
-            Mistake(
-                parameter_not_moved,
-                "`p = p - ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
+            *(
+                Mistake(
+                    f,
+                    "`p - ...` makes a new tensor, and the model's parameter stays where it was, whatever you put into "
+                    "the list: p.sub_(...) or p -= ...",
+                )
+                for f in (parameter_not_moved, new_one_in_the_list)
             ),
             Mistake(uphill, "That goes uphill: the gradient points to where the loss grows."),
             Mistake(looks_ahead, "That is Nesterov's momentum, which looks a step ahead; plain momentum is asked for."),
@@ -904,7 +973,7 @@ EXERCISES = (
             ),
             Mistake(
                 gradients_wiped_before_the_step,
-                "The weights never move: you wiped the gradient just before using it.",
+                "The weights never move: is optimizer.step() called, after backward and before the next zero_grad?",
             ),
             Mistake(
                 step_before_backward,
@@ -912,7 +981,7 @@ EXERCISES = (
             ),
             Mistake(
                 step_before_backward_and_all_piles_up,
-                "The weights never move: you wiped the gradient just before using it.",
+                "The weights never move: is optimizer.step() called, after backward and before the next zero_grad?",
             ),
             Mistake(
                 mode_left_as_it_was,
@@ -937,7 +1006,7 @@ EXERCISES = (
                 "F.cross_entropy takes logits and does the softmax itself: yours is squashed twice.",
             ),
         ),
-        not_allowed=("course_utils.training"),
+        not_allowed=("course_utils.training",),
     ),
     Exercise(
         lesson=LESSON,
@@ -985,7 +1054,7 @@ EXERCISES = (
             Mistake(in_percent, "A share from 0 to 1 is asked for, not percent."),
             Mistake(errors_counted, "You counted the errors."),
         ),
-        not_allowed=("course_utils.training"),
+        not_allowed=("course_utils.training",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1100,6 +1169,12 @@ EXERCISES = (
                 decay_through_the_gradient,
                 "The decay goes through m and v and is rescaled there; AdamW shrinks the parameter directly.",
             ),
+            Mistake(
+                parameter_rebound,
+                "`p = ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
+            ),
+            Mistake(averages_not_kept, "m and v are not kept from step to step: put them back into the state."),
+            Mistake(only_m_corrected, "v needs its correction too: it starts at 0 as m does."),
             Mistake(without_decay, "The weight decay that was given is not used."),
         ),
         not_allowed=("torch.optim", "course_utils.optimizers"),

@@ -269,8 +269,9 @@ class Forbidden:
         name = None
         if event == "call":
             name = self.codes.get(frame.f_code)
-            if name is None and frame.f_globals.get("__name__") in self.modules:
-                name = f"{frame.f_globals['__name__']}.{frame.f_code.co_name}"
+            module = frame.f_globals.get("__name__") or ""
+            if name is None and any(f"{module}.".startswith(f"{forbidden}.") for forbidden in self.modules):
+                name = f"{module}.{frame.f_code.co_name}"
         elif event == "c_call":
             if isinstance(getattr(thing, "__self__", None), Tensor):
                 name = self.methods.get(thing.__name__)
