@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from course_utils import convolution
 from course_utils.exercises import EXERCISES, check, source_of
 from course_utils.exercises.checking import argument_names, outcome_of, try_case
-from course_utils.exercises.comparing import same
+from course_utils.exercises.comparing import difference, same
 
 TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 
@@ -332,3 +332,8 @@ def test_reference_agrees_with_the_block(name):
     for case in [*exercise.named_cases(), *exercise.drawn_cases(50, seed=2)]:
         ours, theirs = (outcome_of(function, exercise, case) for function in (exercise.reference, block))
         assert same(ours, theirs), case.name
+
+
+def test_two_numbers_that_print_alike_are_shown_with_more_digits():
+    assert difference(1.3344, 1.3341) == "expected 1.3344, yours 1.3341"
+    assert difference(0.5, 0.25) == "expected 0.5, yours 0.25"

@@ -108,7 +108,8 @@ def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
     close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance, 1e-6))
     if close or (math.isnan(expected) and math.isnan(came)):
         return None
-    return f"expected {_short(expected)}, yours {_short(float(came))}"
+    digits = 4 if _short(expected) != _short(float(came)) else 9
+    return f"expected {expected:.{digits}g}, yours {float(came):.{digits}g}"
 
 
 def _alike(one: Any, other: Any, tolerance: float, any_dtype: bool) -> bool:
