@@ -159,7 +159,7 @@ def fit(
 
     Raises:
         ValueError, TypeError: if the model cannot take the batches, or an argument is out of its range.
-        FloatingPointError: if the loss is infinite or no number.
+        FloatingPointError: if the loss, or at the end of an epoch a weight, is infinite or no number.
         CheckpointError: if ``checkpoint`` cannot be written, or belongs to another training: other steps, batches,
             optimizers or options than this one (loss, schedule and augmentation are not compared).
     """
@@ -174,7 +174,9 @@ def fit(
         for images, labels in run.batches_to_come():
             rate = run.set_rates(schedule(run.step, steps))
             value = _on_batch(loss, model, images.to(device), labels.to(device))
-            number = _finite(value.item(), run.step, rate)
+            number = value.item()
+            if not math.isfinite(number):
+                raise _diverged(f"the loss is {number}", run.step, rate)
             model.zero_grad()
             value.backward()
             if clip is not None:
@@ -342,7 +344,7 @@ class _Run:
     def end_epoch(self) -> None:
         """Look whether the weights are numbers; then measure them, and keep them if none did better before."""
         if not all(p.isfinite().all() for p in self.model.parameters()):
-            _finite(math.inf, self.step - 1, self.history.rate[-1])
+            raise _diverged("a weight is infinite or no number", self.step, self.history.rate[-1])
         if self.validation is None:
             return
         model = self.average or self.model
@@ -474,13 +476,11 @@ def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
 
-def _finite(loss: float, step: int, rate: float) -> float:
-    if not math.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss is {loss} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or "
-            "clip=1.0, from a new model; and look whether the pictures are normalised"
-        )
-    return loss
+def _diverged(what: str, step: int, rate: float) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or clip=1.0, from a "
+        "new model; and look whether the pictures are normalised"
+    )
 
 
 @contextlib.contextmanager

@@ -228,7 +228,12 @@ def press_stop_after(step, times=1):
 
 @pytest.mark.parametrize(
     "make",
-    [sgd, lambda m: optimizers.AdamW(m.parameters(), lr=0.01), lambda m: torch.optim.Adam(m.parameters(), lr=0.01)],
+    [
+        sgd,
+        lambda m: optimizers.AdamW(m.parameters(), lr=0.01),
+        lambda m: torch.optim.Adam(m.parameters(), lr=0.01),
+        lambda m: torch.optim.Adam(m.parameters(), lr=0.01, fused=True),
+    ],
 )
 @pytest.mark.parametrize("stops", [[5], [8], [3, 4, 15]])
 def test_going_on_gives_the_same_weights_as_never_stopping(tmp_path, make, stops):
@@ -254,6 +259,23 @@ def test_going_on_gives_the_same_weights_as_never_stopping(tmp_path, make, stops
         assert len(parts.loss) == (stop or 20)
     assert same_weights(model, whole)
     assert parts == history
+
+
+def test_the_best_weights_so_far_survive_a_stop(tmp_path):
+    """Measured on wrong labels, the first epoch is the best; after a stop its weights can only come from the file."""
+    images, labels = pictures()
+    check, file, seen = data.Batches(images, 1 - labels, 60), tmp_path / "run.safetensors", {}
+
+    def remember(step, model, history):
+        seen[step] = copy.deepcopy(model.state_dict())
+
+    for callbacks in [[remember, press_stop_after(10)], []]:
+        model = net()
+        history = training.fit(
+            model, batches(), sgd(model, 0.001), 24, validation=check, callbacks=callbacks, checkpoint=file
+        )
+    assert history.validation[0] > max(history.validation[1:])
+    assert all(torch.equal(seen[8][name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_a_finished_training_is_only_loaded(tmp_path):
@@ -690,7 +712,7 @@ def test_weights_that_are_no_numbers_after_the_last_step_are_found(tmp_path):
     model, file = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), tmp_path / "run.safetensors"
     feed = data.Batches(*pictures(), 8, mean=0, std=1e-9)
     optimizer = optimizers.SGD(model.parameters(), lr=3e38)
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(FloatingPointError, match="^a weight is infinite or no number at step 1, at a rate of"):
         training.fit(model, feed, optimizer, steps=1, checkpoint=file)
     assert len(training.load(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), file).loss) == 0
 
