@@ -478,8 +478,8 @@ def _device(model: nn.Module) -> torch.device:
 
 def _diverged(what: str, step: int, rate: float) -> FloatingPointError:
     return FloatingPointError(
-        f"{what} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or clip=1.0, from a "
-        "new model; and look whether the pictures are normalised"
+        f"{what} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or clip=1.0, from "
+        "a new model; and look whether the pictures are normalised"
     )
 
 

@@ -712,7 +712,7 @@ def test_weights_that_are_no_numbers_after_the_last_step_are_found(tmp_path):
     model, file = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), tmp_path / "run.safetensors"
     feed = data.Batches(*pictures(), 8, mean=0, std=1e-9)
     optimizer = optimizers.SGD(model.parameters(), lr=3e38)
-    with pytest.raises(FloatingPointError, match="^a weight is infinite or no number at step 1, at a rate of"):
+    with pytest.raises(FloatingPointError, match=r"^a weight is infinite or no number at step 1, at a rate of"):
         training.fit(model, feed, optimizer, steps=1, checkpoint=file)
     assert len(training.load(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), file).loss) == 0
 
