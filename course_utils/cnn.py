@@ -15,12 +15,13 @@ class TutorialNet(nn.Module):
         channels: of the pictures.
         size: pixels along each side of the pictures, at least 16.
         classes: logits in the answer.
+        dropout: the share of numbers dropped after each of the two inner linear layers.
 
     Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998),
     section II, as tutorials simplify it.
     """
 
-    def __init__(self, channels: int = 1, size: int = 28, classes: int = 10):
+    def __init__(self, channels: int = 1, size: int = 28, classes: int = 10, dropout: float = 0.0):
         super().__init__()
         if size < 16:
             raise ValueError(f"size must be at least 16, got {size}: two convolutions and poolings leave nothing")
@@ -35,8 +36,10 @@ class TutorialNet(nn.Module):
             nn.Flatten(),  # -> (N, 256)
             nn.Linear(16 * rows * rows, 120),
             nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Linear(120, 84),
             nn.ReLU(),
+            nn.Dropout(dropout),
             nn.Linear(84, classes),
         )
 

@@ -283,6 +283,28 @@ def split(count: int, for_validation: int) -> tuple[Tensor, Tensor]:
     return order[for_validation:], order[:for_validation]
 
 
+def k_fold(count: int, folds: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+    """Cut so many pictures into folds, each of which is the validation part once and trained on otherwise.
+
+    Args:
+        count: pictures.
+        folds: from 2 to ``count``; their sizes differ by at most one.
+        generator: shuffles the pictures first.
+
+    Returns:
+        For each fold the places of its training and of its validation pictures.
+
+    Raises:
+        ValueError: if ``folds`` is out of its range.
+
+    Source: Stone, "Cross-validatory choice and assessment of statistical predictions" (1974).
+    """
+    if not 2 <= folds <= count:
+        raise ValueError(f"folds must lie between 2 and the number of pictures, {count}; got {folds}")
+    parts = torch.randperm(count, generator=generator).tensor_split(folds)
+    return [(torch.cat(parts[:i] + parts[i + 1 :]), part) for i, part in enumerate(parts)]
+
+
 def _damaged(path: Path, what: str) -> DataFileError:
     cure = "To bring it back, type in the course's folder: git checkout -- data"
     return DataFileError(f"{path.parent.name}/{path.name} {what}. {cure}")

@@ -131,6 +131,7 @@ def fit(
     clip: float | None = None,
     average: float | None = None,
     validation: Iterable[tuple[Tensor, Tensor]] | None = None,
+    patience: int | None = None,
     callbacks: Sequence[Callable[[int, nn.Module, History], None]] = (),
     checkpoint: Path | str | None = None,
 ) -> History:
@@ -149,6 +150,8 @@ def fit(
         clip: the largest length the gradient of all parameters together may have.
         average: the decay of an average of the weights, which is what the model ends with.
         validation: measured after each epoch and at the end; the model ends with the weights that did best.
+        patience: early stopping: training ends when so many epochs in a row have brought no better accuracy on the
+            validation pictures. Prechelt, "Early stopping - but when?" (1998).
         callbacks: called after each step with the number of steps done, the model and the history.
         checkpoint: a file, written after each epoch and where training stops. If it is there already, training goes
             on from it as if it had never stopped: to the bit, on one machine, where what is drawn comes from torch's
@@ -164,13 +167,13 @@ def fit(
             optimizers or options than this one (loss, schedule and augmentation are not compared).
     """
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
-    _check(model, batches, optimizers, steps, clip, average, validation)
+    _check(model, batches, optimizers, steps, clip, average, validation, patience)
     steps = max(1, min(steps, int(os.environ.get("COURSE_MAX_STEPS", steps))))
-    run = _Run(model, batches, optimizers, steps, average, validation)
+    run = _Run(model, batches, optimizers, steps, average, validation, patience)
     if checkpoint is not None:
         run.restore(checkpoint) if Path(checkpoint).exists() else run.save(checkpoint)
     device = _device(model)
-    with run.rates_put_back(), _mode(model, True), _stop_button() as pressed, _bar(run.step, steps) as show:
+    with run.rates_put_back(), in_mode(model, True), _stop_button() as pressed, _bar(run.step, steps) as show:
         for images, labels in run.batches_to_come():
             rate = run.set_rates(schedule(run.step, steps))
             value = _on_batch(loss, model, images.to(device), labels.to(device))
@@ -195,11 +198,25 @@ def fit(
                 run.save(checkpoint)
             if stop:
                 break
-    if run.step < steps:
+    if run.step < steps and run.ended():
+        print(f"Stopped early, after step {run.step} of {steps}: {patience} epochs brought no better accuracy.")
+    elif run.step < steps:
         go_on = "" if checkpoint is None else f" To go on, run it again: {Path(checkpoint).name} remembers."
         print(f"Stopped after step {run.step} of {steps}; the model keeps what it has learnt.{go_on}")
     run.hand_over()
     return run.history
+
+
+@contextlib.contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Put a model and all its parts into training or evaluation mode, and afterwards each into the one it was in."""
+    before = [(part, part.training) for part in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for part, was in before:
+            part.training = was
 
 
 @torch.no_grad()
@@ -213,7 +230,7 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
         ValueError, TypeError: if the model cannot take the batches, or there are none.
     """
     device = _device(model)
-    with _mode(model, training=False):
+    with in_mode(model, training=False):
         answers = [
             (_on_batch(lambda model, images, _: model(images), model, images.to(device), labels).cpu(), labels.cpu())
             for images, labels in batches
@@ -231,6 +248,37 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> floa
         ValueError, TypeError: as ``predict``.
     """
     return metrics.accuracy(*predict(model, batches))
+
+
+class Watch:
+    """A callback of ``fit`` that measures loss and accuracy on some pictures every so many steps.
+
+    Args:
+        every: steps between two measurements.
+        parts: batches to measure, by name.
+
+    Attributes:
+        steps: when it was measured, from 1.
+        loss, accuracy: a list for each name, as long as ``steps``.
+
+    Raises:
+        ValueError: if ``every`` is below 1.
+    """
+
+    def __init__(self, every: int, **parts: Iterable[tuple[Tensor, Tensor]]):
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
+        self.every, self.parts, self.steps = every, parts, []
+        self.loss, self.accuracy = {name: [] for name in parts}, {name: [] for name in parts}
+
+    def __call__(self, step: int, model: nn.Module, history: History) -> None:
+        if step % self.every:
+            return
+        self.steps.append(step)
+        for name, part in self.parts.items():
+            logits, labels = predict(model, part)
+            self.loss[name].append(metrics.cross_entropy(logits, labels).item())
+            self.accuracy[name].append(metrics.accuracy(logits, labels))
 
 
 def save(model: nn.Module, path: Path | str, history: History | None = None, **card: object) -> None:
@@ -260,8 +308,7 @@ def load(model: nn.Module, path: Path | str) -> History:
         history = History(**notes["history"])
     except (KeyError, TypeError):
         raise checkpoints.CheckpointError(f"checkpoint {Path(path).name} holds no training of this course") from None
-    ended = notes.get("step") == notes.get("recipe", {}).get("steps")
-    kinds = ("best", "average", "model") if ended else ("average", "model")  # what fit would have handed over
+    kinds = ("best", "average", "model") if notes.get("ended") else ("average", "model")  # what fit handed over
     weights = next(filter(None, (checkpoints.part(tensors, kind) for kind in kinds)), {})
     checkpoints.put_into(model, weights, Path(path).name)
     return history
@@ -270,9 +317,9 @@ def load(model: nn.Module, path: Path | str) -> History:
 class _Run:
     """A training at one moment: all that ``fit`` must remember to go on as if it had never stopped."""
 
-    def __init__(self, model, batches, optimizers, steps, decay, validation):
+    def __init__(self, model, batches, optimizers, steps, decay, validation, patience):
         self.model, self.batches, self.optimizers, self.steps, self.decay = model, batches, optimizers, steps, decay
-        self.validation = validation
+        self.validation, self.patience = validation, patience
         self.peaks = [float(group["lr"]) for group in self.groups()]
         self.average = copy.deepcopy(model) if decay is not None else None
         self.best: dict[str, Tensor] = {}  # the weights that did best on the validation pictures
@@ -298,7 +345,7 @@ class _Run:
 
     def batches_to_come(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Epoch after epoch until the last step; in an epoch already begun, what was done is left out."""
-        while self.step < self.steps:
+        while not self.ended():
             done, now = self.step % len(self.batches), self.randomness()
             if done:
                 self.set_randomness(self.epoch_start)  # the same shuffle as then
@@ -316,6 +363,15 @@ class _Run:
                 raise ValueError(
                     f"batches: an epoch ended after {came} of {len(self.batches)}; can they be gone through only once?"
                 )
+
+    def ended(self) -> bool:
+        """Whether all steps are done, or the validation pictures have not been named better for too long."""
+        if self.step == self.steps:
+            return True
+        accuracies = self.history.validation
+        if self.patience is None or not accuracies:
+            return False
+        return len(accuracies) - 1 - accuracies.index(max(accuracies)) >= self.patience
 
     def randomness(self) -> dict[str, Tensor]:
         """What the draws to come depend on: torch's state, and the batches' own, if they tell it."""
@@ -359,7 +415,7 @@ class _Run:
 
     def hand_over(self) -> None:
         """Leave the model with what it should end with: its best weights, or their average; as they are if stopped."""
-        if self.best and self.step == self.steps:
+        if self.best and self.ended():
             self.model.load_state_dict(self.best)
         elif self.average is not None:
             self.model.load_state_dict(self.average.state_dict())
@@ -382,7 +438,13 @@ class _Run:
         checkpoints.save(
             path,
             {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()},
-            {"step": self.step, "recipe": self.recipe(), "history": asdict(self.history), "optimizers": numbers},
+            {
+                "step": self.step,
+                "ended": self.ended(),
+                "recipe": self.recipe(),
+                "history": asdict(self.history),
+                "optimizers": numbers,
+            },
         )
 
     def restore(self, path: Path | str) -> None:
@@ -410,7 +472,7 @@ class _Run:
                 same = {k: v for k, v in kept.items() if isinstance(v, Tensor) and v.shape == p.shape}
                 kept.update({k: torch.empty_like(p).copy_(v) for k, v in same.items()})
         self.set_randomness(checkpoints.part(tensors, "random"))
-        if self.step < self.steps:
+        if not self.ended():
             print(f"{name}: going on after step {self.step} of {self.steps}")
         else:
             print(f"{name}: this training has ended, and is loaded; delete the file to train again")
@@ -430,11 +492,12 @@ class _Run:
             "parameters": [[list(p.shape) for p in group["params"]] for group in self.groups()],
             "average": self.decay,
             "validation": self.validation is not None,
+            "patience": self.patience,
         }
         return json.loads(json.dumps(recipe, default=str))
 
 
-def _check(model, batches, optimizers, steps, clip, average, validation) -> None:
+def _check(model, batches, optimizers, steps, clip, average, validation, patience) -> None:
     own = set(model.parameters())
     if not own:
         raise ValueError("model has no parameters: there is nothing to train")
@@ -459,6 +522,10 @@ def _check(model, batches, optimizers, steps, clip, average, validation) -> None
         raise ValueError(f"clip must be above 0, got {clip}")
     if average is not None and not 0 <= average < 1:
         raise ValueError(f"average must lie in [0, 1), got {average}")
+    if patience is not None and (not isinstance(patience, numbers.Integral) or patience < 1):
+        raise ValueError(f"patience must be a whole number of epochs from 1 up, got {patience}")
+    if patience is not None and validation is None:
+        raise ValueError("patience needs validation pictures: without them nothing tells whether it gets better")
 
 
 def _on_batch(function: Callable, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
@@ -481,18 +548,6 @@ def _diverged(what: str, step: int, rate: float) -> FloatingPointError:
         f"{what} at step {step}, at a rate of {rate:.3g}. Try a third of the rate, a longer warm-up or clip=1.0, from "
         "a new model; and look whether the pictures are normalised"
     )
-
-
-@contextlib.contextmanager
-def _mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Put the model and all its parts into a mode, and afterwards each into the one it was in."""
-    before = [(part, part.training) for part in model.modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for part, was in before:
-            part.training = was
 
 
 @contextlib.contextmanager

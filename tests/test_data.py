@@ -311,3 +311,35 @@ def test_a_palette_becomes_colours_and_other_depths_are_refused():
 def test_mean_and_std_of_what_are_no_pictures(images):
     with pytest.raises((TypeError, ValueError), match=r"^images"):
         data.mean_and_std(images)
+
+
+# ---- Folds
+
+
+@pytest.mark.parametrize(("count", "folds"), [(10, 5), (11, 3), (7, 7), (2, 2), (100, 9)])
+def test_each_picture_is_validated_once_and_trained_on_otherwise(count, folds):
+    parts = data.k_fold(count, folds, torch.Generator().manual_seed(0))
+    assert len(parts) == folds
+    assert sorted(torch.cat([validation for _, validation in parts]).tolist()) == list(range(count))
+    for known, validation in parts:
+        assert sorted(torch.cat([known, validation]).tolist()) == list(range(count))
+        assert len(validation) in (count // folds, -(-count // folds))
+
+
+def test_folds_are_as_large_as_scikit_learns():
+    from sklearn.model_selection import KFold
+
+    ours = [len(v) for _, v in data.k_fold(23, 5, torch.Generator().manual_seed(0))]
+    assert ours == [len(v) for _, v in KFold(5, shuffle=True, random_state=0).split(range(23))]
+
+
+def test_the_generator_shuffles_the_folds():
+    first, same, other = (data.k_fold(50, 5, torch.Generator().manual_seed(seed))[0][1] for seed in (1, 1, 2))
+    assert torch.equal(first, same) and not torch.equal(first, other)
+    assert first.tolist() != list(range(10))
+
+
+@pytest.mark.parametrize("folds", [1, 0, 11])
+def test_a_fold_count_out_of_range_is_named(folds):
+    with pytest.raises(ValueError, match=r"^folds must lie between 2 and the number of pictures, 10; got"):
+        data.k_fold(10, folds, torch.Generator())

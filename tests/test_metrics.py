@@ -1,11 +1,15 @@
 """Measures against PyTorch, SciPy and scikit-learn's definitions."""
 
+import math
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
+from sklearn import metrics as theirs
 
 from course_utils import metrics
 
@@ -109,3 +113,155 @@ def test_scores_and_labels_that_do_not_fit_are_named(function, scores, target, n
 def test_bad_arguments_are_named(make, named):
     with pytest.raises((TypeError, ValueError), match=f"^{named}"):
         make()
+
+
+# ---- Which mistakes
+
+
+def predictions(classes, count, seed, scale=2.0):
+    """Logits that are right more often than not, and labels; the last class may be absent."""
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randint(max(1, classes - 1), (count,), generator=generator)
+    scores = torch.randn(count, classes, generator=generator)
+    scores[torch.arange(count), target] += 1
+    return scores * scale, target
+
+
+sizes = st.integers(2, 6), st.integers(1, 60), st.integers(0, 99)
+
+
+@drawn
+@given(*sizes)
+def test_confusion_matrix(classes, count, seed):
+    scores, target = predictions(classes, count, seed)
+    predicted = scores.argmax(dim=1)
+    matrix = metrics.confusion_matrix(target, predicted, classes)
+    assert matrix.dtype == torch.int64
+    assert matrix.tolist() == theirs.confusion_matrix(target, predicted, labels=range(classes)).tolist()
+
+
+@drawn
+@given(*sizes, st.sampled_from([None, "macro", "weighted"]))
+def test_class_scores(classes, count, seed, average):
+    scores, target = predictions(classes, count, seed)
+    predicted = scores.argmax(dim=1)
+    expected = theirs.precision_recall_fscore_support(
+        target, predicted, labels=range(classes), average=average, zero_division=0
+    )
+    ours = metrics.class_scores(metrics.confusion_matrix(target, predicted, classes), average)
+    for mine, other in zip(ours, expected[:3], strict=True):
+        torch.testing.assert_close(mine, torch.as_tensor(other, dtype=torch.float64))
+
+
+@drawn
+@given(*sizes, st.data())
+def test_top_k_accuracy(classes, count, seed, data):
+    scores, target = predictions(classes, count, seed)
+    k = data.draw(st.integers(1, classes))
+    if classes == 2 or k == classes:  # scikit-learn wants one score for two classes, and warns where k is all of them
+        rank = (scores > scores.gather(1, target[:, None])).sum(dim=1)
+        expected = (rank < k).double().mean().item()
+    else:
+        expected = theirs.top_k_accuracy_score(target, scores, k=k, labels=range(classes))
+    assert metrics.top_k_accuracy(scores, target, k) == pytest.approx(expected, abs=1e-12)
+    assert metrics.top_k_accuracy(scores, target, 1) == metrics.accuracy(scores, target)
+
+
+# ---- How sure
+
+
+@drawn
+@given(*sizes, st.integers(1, 20))
+def test_calibration_error_by_a_loop(classes, count, seed, bins):
+    scores, target = predictions(classes, count, seed)
+    p = scores.softmax(dim=1)
+    expected = 0.0
+    for b in range(bins):
+        chosen = [i for i in range(count) if b / bins < p[i].max().item() <= (b + 1) / bins]
+        if chosen:
+            right = sum(p[i].argmax().item() == target[i].item() for i in chosen) / len(chosen)
+            promised = sum(p[i].max().item() for i in chosen) / len(chosen)
+            expected += len(chosen) / count * abs(right - promised)
+    assert metrics.calibration_error(p, target, bins) == pytest.approx(expected, abs=1e-6)
+
+
+def test_bins_are_scikit_learns():
+    scores, target = predictions(2, 500, 0)
+    p = scores.softmax(dim=1)
+    right, promised = theirs_calibration_curve(p, target)
+    ours = metrics.calibration_bins(p, target, 10)
+    filled = ours.count > 0
+    torch.testing.assert_close(ours.accuracy[filled], right)
+    torch.testing.assert_close(ours.confidence[filled], promised)
+
+
+def theirs_calibration_curve(p, target):
+    from sklearn.calibration import calibration_curve
+
+    confidence, predicted = p.double().max(dim=1)
+    right, promised = calibration_curve(predicted == target, confidence, n_bins=10)
+    return torch.from_numpy(right), torch.from_numpy(promised)
+
+
+def test_closed_cases_of_the_calibration_error():
+    sure = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert metrics.calibration_error(sure, torch.tensor([0, 0])) == 0
+    assert metrics.calibration_error(sure, torch.tensor([0, 1])) == 0.5
+    # Two bins that err in opposite directions do not cancel: 0.9 promised, 1 kept; 0.6 promised, 0.5 kept.
+    p = torch.tensor([[0.9, 0.1]] * 2 + [[0.6, 0.4]] * 2, dtype=torch.float64)
+    assert metrics.calibration_error(p, torch.tensor([0, 0, 0, 1]), 10) == pytest.approx(0.1)
+
+
+@drawn
+@given(st.integers(2, 5), st.integers(30, 60), st.integers(0, 30), st.sampled_from([0.3, 1.0, 5.0]))
+def test_temperature_is_the_lowest_point(classes, count, seed, scale):
+    scores, target = predictions(classes, count, seed, scale)
+    fitted = metrics.temperature(scores, target)
+
+    def loss(log_t):
+        return F.cross_entropy(scores.double() / math.exp(log_t), target).item()
+
+    expected = optimize.minimize_scalar(loss, bounds=(math.log(0.01), math.log(100)), method="bounded")
+    assert loss(math.log(fitted)) <= expected.fun + 1e-9
+    assert metrics.accuracy(scores / fitted, target) == metrics.accuracy(scores, target)
+
+
+def test_temperature_undoes_what_was_multiplied():
+    scores, target = predictions(4, 3000, 1)
+    fitted = metrics.temperature(scores, target)
+    assert metrics.temperature(scores * 3, target) == pytest.approx(3 * fitted, rel=1e-4)
+
+
+scores, labels = torch.zeros(3, 4), torch.tensor([0, 1, 3])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: metrics.confusion_matrix(labels, labels[:2], 4), ValueError, "predicted must hold a class for each"),
+        (
+            lambda: metrics.confusion_matrix(labels, labels, 3),
+            ValueError,
+            "target must lie between 0 and 2, got 0 to 3",
+        ),
+        (lambda: metrics.confusion_matrix(labels, scores, 4), TypeError, "predicted must be int64"),
+        (lambda: metrics.class_scores(torch.ones(2, 2)), ValueError, "matrix must be counts"),
+        (lambda: metrics.class_scores(torch.ones(2, 3).long()), ValueError, "matrix must be counts"),
+        (lambda: metrics.class_scores(torch.ones(2, 2).long(), "micro"), ValueError, "average must be None, 'macro'"),
+        (lambda: metrics.top_k_accuracy(scores, labels, 5), ValueError, "k must lie between 1 and the number of"),
+        (lambda: metrics.top_k_accuracy(scores, labels, 0), ValueError, "k must lie"),
+        (
+            lambda: metrics.calibration_error(scores, labels),
+            ValueError,
+            "probabilities must be at least 0 and sum to 1",
+        ),
+        (lambda: metrics.calibration_error(labels, labels), TypeError, "probabilities must be floats"),
+        (lambda: metrics.calibration_error(scores + 0.25, labels, 0), ValueError, "bins must be at least 1"),
+        (lambda: metrics.calibration_error(scores[:0], labels[:0]), ValueError, "target: there are no labels"),
+        (lambda: metrics.temperature(scores[:0], labels[:0]), ValueError, "target: there are no labels"),
+        (lambda: metrics.temperature(scores, labels + 1), ValueError, "target must lie between 0 and 3, got 1 to 4"),
+    ],
+)
+def test_bad_arguments_of_what_reads_a_classifier(call, error, said):
+    with pytest.raises(error, match=f"^{re.escape(said)}"):
+        call()

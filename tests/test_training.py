@@ -158,6 +158,52 @@ def test_the_model_ends_with_the_weights_that_did_best():
     assert all(torch.equal(kept[history.validated[best]][k], v) for k, v in model.state_dict().items())
 
 
+def test_patience_ends_a_training_that_gets_no_better(tmp_path, capsys):
+    """Measured on wrong labels, accuracy falls from the first epoch on; so it ends two epochs after it."""
+    images, labels = pictures()
+    options = dict(steps=80, validation=data.Batches(images, 1 - labels, 60), checkpoint=tmp_path / "run.safetensors")
+    stopped, loaded, seen = net(), net(1), {}
+
+    def remember(step, model, history):
+        seen[step] = copy.deepcopy(model.state_dict())
+
+    history = training.fit(stopped, batches(), sgd(stopped, 0.001), patience=2, callbacks=[remember], **options)
+    assert history.validated == [8, 16, 24] and history.validation[0] > max(history.validation[1:])
+    assert "Stopped early, after step 24 of 80: 2 epochs brought no better accuracy." in capsys.readouterr().out
+    assert all(torch.equal(seen[8][name], tensor) for name, tensor in stopped.state_dict().items())
+    assert training.load(loaded, options["checkpoint"]) == history  # it counts as ended: the best weights are loaded
+    assert same_weights(loaded, stopped)
+    again = net(2)
+    assert training.fit(again, batches(), sgd(again, 0.001), patience=2, **options) == history
+    assert same_weights(again, stopped)
+
+
+def test_patience_does_not_end_a_training_that_gets_better():
+    check, model = data.Batches(*pictures(), 60), net()
+    history = training.fit(model, batches(), sgd(model, 0.0005), 40, validation=check, patience=5)
+    assert len(history.loss) == 40
+
+
+def test_watch_measures_what_it_is_given_and_leaves_no_trace():
+    parts = {"known": data.Batches(*pictures(), 7), "other": data.Batches(*pictures(20), 20)}
+    plain, watched, watch = net(), net(), training.Watch(3, **parts)
+    training.seed_everything(0)
+    training.fit(plain, batches(), sgd(plain), 10)
+    training.seed_everything(0)
+    training.fit(watched, batches(), sgd(watched), 10, callbacks=[watch])
+    assert same_weights(plain, watched)
+    assert watch.steps == [3, 6, 9]
+    training.seed_everything(0)
+    model = net()
+    training.fit(model, batches(), sgd(model), 10, callbacks=[watch := training.Watch(10, **parts)])
+    for name, part in parts.items():
+        logits, labels = training.predict(model, part)
+        assert watch.accuracy[name] == [training.evaluate(model, part)]
+        assert watch.loss[name] == [pytest.approx(nn.functional.cross_entropy(logits, labels).item(), rel=1e-4)]
+    with pytest.raises(ValueError, match=r"^every must be at least 1"):
+        training.Watch(0)
+
+
 def test_steps_may_be_capped_from_outside(monkeypatch):
     monkeypatch.setenv("COURSE_MAX_STEPS", "3")
     model = net()
@@ -673,6 +719,15 @@ def test_it_is_silent_when_asked(capsys):
     training.fit(model, batches(), sgd(model), steps=30)
     captured = capsys.readouterr()
     assert captured.err == "" and captured.out == ""
+
+
+@pytest.mark.parametrize("patience", [0, 1.5])
+def test_patience_out_of_range_is_named(patience):
+    model, check = net(), data.Batches(*pictures(), 60)
+    with pytest.raises(ValueError, match=r"^patience must be a whole number of epochs from 1 up"):
+        training.fit(model, batches(), sgd(model), 2, validation=check, patience=patience)
+    with pytest.raises(ValueError, match=r"^patience needs validation pictures"):
+        training.fit(model, batches(), sgd(model), 2, patience=2)
 
 
 @pytest.mark.parametrize("warm_up", [-0.1, 2.0])
