@@ -1,17 +1,20 @@
 """How many pictures a second reach a network: by a loader that takes one at a time, and as slices of one tensor.
 
-``python -m benchmarks.feeding`` prints the table that README.md in this folder holds.
+``python -m benchmarks.feeding`` prints the tables that README.md in this folder holds: whole loaders, and single
+augmentations beside torchvision's, on one batch.
 """
 
+import argparse
 import datetime
 import itertools
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from torchvision import transforms
+from torchvision.transforms import v2
 
 from benchmarks.usual import loader
 from course_utils import augment, data
@@ -51,10 +54,75 @@ def pictures_a_second(batches: Iterable) -> float:
     return pictures / passed
 
 
+# Ours, torchvision's (one draw for whatever it is given), and channels.
+CHANGES = {
+    "shift by up to 2": (
+        lambda x: augment.shift(x, 2),
+        v2.RandomAffine(0, translate=(2 / 28, 2 / 28)),
+        1,
+    ),
+    "turn, zoom, shear": (
+        lambda x: augment.affine(x, 15, (0.8, 1.2), 10),
+        v2.RandomAffine(15, scale=(0.8, 1.2), shear=10, interpolation=v2.InterpolationMode.BILINEAR),
+        1,
+    ),
+    "brightness, contrast": (
+        lambda x: augment.contrast(augment.brightness(x, 0.4), 0.4),
+        v2.Compose([v2.ColorJitter(brightness=0.4), v2.ColorJitter(contrast=0.4)]),
+        1,
+    ),
+    "saturation, hue": (
+        lambda x: augment.hue(augment.saturation(x, 0.4), 0.1),
+        v2.Compose([v2.ColorJitter(saturation=0.4), v2.ColorJitter(hue=0.1)]),
+        3,
+    ),
+    "resize to 32x32": (lambda x: augment.resize(x, 32), v2.Resize((32, 32), antialias=True), 1),
+}
+
+
+def changed_a_second(change: Callable, x: Tensor) -> float:
+    """Pictures that a change gets through in a second."""
+    change(x)
+    calls, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < SECONDS / 2:
+        change(x)
+        calls += 1
+    return calls * len(x) / passed
+
+
+def changes(images: Tensor) -> None:
+    """Each change on one batch of 256: ours, torchvision's on each picture, and torchvision's on the batch."""
+    print("| change | torchvision, each picture | torchvision, one draw a batch | ours | ours / each | ours / batch |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, (own, usual, channels) in CHANGES.items():
+        x = images[:256].expand(-1, channels, -1, -1).contiguous()
+        sides = [lambda x, f=usual: [f(picture) for picture in x], usual, own]
+        rounds = [[changed_a_second(side, x) for side in sides] for _ in range(ROUNDS)]
+        medians = " | ".join(f"{statistics.median(side):,.0f}" for side in zip(*rounds, strict=True))
+        for_each, for_batch = ([mine / r[place] for *r, mine in rounds] for place in (0, 1))
+        print(
+            f"| {name} | {medians} | "
+            f"**{statistics.median(for_each):.0f}x** ({min(for_each):.0f} .. {max(for_each):.0f}) | "
+            f"**{statistics.median(for_batch):.1f}x** ({min(for_batch):.1f} .. {max(for_batch):.1f}) |",
+            flush=True,
+        )
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.feeding", description=__doc__.split("\n")[0])
+    parser.add_argument("--changes", action="store_true", help="only the second table")
+    only_changes = parser.parse_args().changes
     torch.set_num_threads(THREADS)
     train, _, _ = data.fashion_mnist()
     print(f"PyTorch {torch.__version__}, {THREADS} threads, {datetime.date.today()}; medians of {ROUNDS} rounds.\n")
+    if not only_changes:
+        loaders(train)
+        print()
+    changes(train.images)
+
+
+def loaders(train: data.Pictures) -> None:
+    """Loaders that take one picture at a time, and ours."""
     print("| augmentation | batch | per item | per item, 2 workers | ours | ours / faster of both, median (range) |")
     print("|---|--:|--:|--:|--:|--:|")
     for augmented, batch_size in itertools.product((False, True), (32, 256)):

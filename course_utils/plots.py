@@ -19,7 +19,8 @@ from torch import Tensor
 from . import palette
 
 if TYPE_CHECKING:
-    from .training import History
+    from .metrics import Bins
+    from .training import History, Watch
 
 DPI = 110
 FONT = 9.0
@@ -42,10 +43,10 @@ class Picture(Figure):
 
 
 def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, width: float = 8.0) -> Picture:
-    """Grey pictures side by side, black 0 to white at the brightest.
+    """Grey pictures side by side.
 
     Args:
-        pictures: (N, 1, H, W) or (N, H, W).
+        pictures: (N, 1, H, W) or (N, H, W); uint8 from black 0 to white 255, floats from their least to their most.
         titles: one for each picture, or none.
         columns: how many stand in a row.
         width: of the figure, in inches.
@@ -62,7 +63,9 @@ def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, widt
     figure = Picture(width, rows * (side + (0.22 if titles else 0)))
     for number, picture in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, number + 1)
-        axes.imshow(picture.numpy(), cmap=palette.PICTURE)
+        # Bytes have a white of their own, so that a dark picture stays dark; floats are stretched to what they hold.
+        white = {"vmin": 0, "vmax": 255} if picture.dtype == torch.uint8 else {}
+        axes.imshow(picture.numpy(), cmap=palette.PICTURE, **white)
         axes.set_axis_off()
         if titles:
             axes.set_title(titles[number], fontsize=FONT, color=palette.INK)
@@ -323,6 +326,221 @@ def _running_mean(values: Sequence[float]) -> list[float]:
     for value in values:
         sums.append(sums[-1] + value)
     return [(sums[i] - sums[max(0, i - width)]) / min(i, width) for i in range(1, len(sums))]
+
+
+def watched(watch: "Watch", width: float = 8.0) -> Picture:
+    """Loss and accuracy of each part that was watched, step by step; the lowest loss of the last part is marked."""
+    figure = Picture(width, 2.6)
+    for axes, (name, measured) in zip(
+        figure.subplots(1, 2), (("loss", watch.loss), ("accuracy", watch.accuracy)), strict=True
+    ):
+        for (part, values), (color, style) in zip(measured.items(), STYLES, strict=False):
+            axes.plot(watch.steps, values, style, color=color, linewidth=1.8, label=part)
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+        axes.set_ylim(0, None if name == "loss" else 1.03)
+        plain(axes)
+    lowest = min(range(len(watch.steps)), key=_last(watch.loss).__getitem__)
+    loss_axes = figure.axes[0]
+    loss_axes.plot(watch.steps[lowest], _last(watch.loss)[lowest], "o", color=palette.INK, markersize=6)
+    loss_axes.legend(fontsize=FONT, frameon=False)
+    return figure
+
+
+def _last(measured: dict[str, list[float]]) -> list[float]:
+    return list(measured.values())[-1]
+
+
+def cures(nothing: "Watch", others: "dict[str, Watch]", columns: int = 4) -> Picture:
+    """The validation loss with each cure (blue) beside that without any (grey, dashed), on one scale.
+
+    Args:
+        nothing: watched a part called ``validation``, as all others did.
+        others: by the cure's name.
+    """
+    rows = -(-len(others) // columns)
+    figure = Picture(8.4, 1.9 * rows + 0.3)
+    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, (name, watch) in zip(all_axes, others.items(), strict=False):
+        axes.plot(nothing.steps, nothing.loss["validation"], "--", color=palette.GREY, linewidth=1.4)
+        axes.plot(watch.steps, watch.loss["validation"], color=palette.BLUE, linewidth=1.8)
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+    for axes in all_axes[len(others) :]:
+        axes.set_visible(False)
+    for axes in all_axes[: len(others)]:
+        plain(axes)
+        axes.set_ylim(0, None)
+        axes.locator_params(nbins=4)
+    figure.supxlabel("step", fontsize=FONT, color=palette.INK)
+    figure.supylabel("loss, validation", fontsize=FONT, color=palette.INK)
+    return figure
+
+
+def lines(
+    series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = False
+) -> Picture:
+    """Up to five lines, told apart by colour and dashes.
+
+    Args:
+        series: name -> (x, y), as long as each other.
+        xlabel, ylabel: what the axes count.
+        log: whether the y axis is logarithmic.
+
+    Raises:
+        ValueError: if there are more lines than can be told apart.
+    """
+    if len(series) > len(STYLES):
+        raise ValueError(f"series: {len(series)} lines; only {len(STYLES)} can be told apart")
+    figure = Picture(6.6, 2.9)
+    axes = figure.add_subplot()
+    for (name, (x, y)), (color, style) in zip(series.items(), STYLES, strict=False):
+        axes.plot(x, y, style, color=color, linewidth=1.8, label=name)
+    if log:
+        axes.set_yscale("log")
+    axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
+    axes.set_ylabel(ylabel, fontsize=FONT, color=palette.INK)
+    axes.legend(fontsize=FONT, frameon=False)
+    plain(axes)
+    return figure
+
+
+def histograms(values: dict[str, Tensor], xlabel: str, reach: float) -> Picture:
+    """How often values occur, one panel a name on one scale, counts logarithmic.
+
+    Args:
+        values: name -> any shape.
+        xlabel: what the values are.
+        reach: shown from -reach to reach; what lies beyond counts in the last bar.
+    """
+    figure = Picture(8.4, 2.3)
+    all_axes = figure.subplots(1, len(values), sharey=True, squeeze=False).flatten()
+    edges = torch.linspace(-reach, reach, 62).tolist()
+    for axes, (name, array) in zip(all_axes, values.items(), strict=True):
+        axes.hist(array.detach().flatten().clamp(-reach, reach).numpy(), bins=edges, color=palette.BLUE, log=True)
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+        axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
+        plain(axes)
+    all_axes[0].set_ylabel("how many", fontsize=FONT, color=palette.INK)
+    return figure
+
+
+def confusion(matrix: Tensor, names: Sequence[str]) -> Picture:
+    """A confusion matrix as numbers; the darker a wrong cell, the more of its row (the truth) went there.
+
+    Args:
+        matrix: counts, (C, C), rows = truth.
+        names: of the classes.
+
+    Raises:
+        ValueError: if there is not one name for each class.
+    """
+    if len(names) != len(matrix):
+        raise ValueError(f"names: {len(names)} of them for {len(matrix)} classes")
+    figure = Picture(6.4, 5.2)
+    axes = figure.add_subplot()
+    wrong = matrix.double().clone()
+    wrong.fill_diagonal_(0)
+    axes.imshow((wrong / matrix.sum(dim=1, keepdim=True).clamp(min=1)).numpy(), cmap="Greys", vmin=0, vmax=0.25)
+    for i, row in enumerate(matrix.tolist()):
+        for j, count in enumerate(row):
+            color = palette.BLUE if i == j else palette.INK
+            weight = "bold" if i == j else "normal"
+            if count:
+                axes.text(j, i, count, ha="center", va="center", fontsize=FONT, color=color, fontweight=weight)
+    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("called", fontsize=FONT, color=palette.INK)
+    axes.set_ylabel("is", fontsize=FONT, color=palette.INK)
+    plain(axes)
+    return figure
+
+
+def reliability(models: "dict[str, Bins]") -> Picture:
+    """Accuracy against confidence, a panel for each model; on the diagonal, what is promised is kept.
+
+    The area of a dot tells how many pictures have that confidence.
+
+    Args:
+        models: name -> ``metrics.calibration_bins``.
+    """
+    figure = Picture(min(2.9 * len(models), 8.6), 3.0)
+    all_axes = figure.subplots(1, len(models), sharey=True, squeeze=False).flatten()
+    for axes, (name, bins) in zip(all_axes, models.items(), strict=True):
+        filled = bins.count > 0
+        confidence, accuracy, count = bins.confidence[filled], bins.accuracy[filled], bins.count[filled]
+        axes.plot((0, 1), (0, 1), "--", color=palette.GREY, linewidth=1.2)
+        axes.vlines(confidence, confidence, accuracy, color=palette.ORANGE, linewidth=2)
+        axes.scatter(confidence, accuracy, s=8 + 300 * count / count.sum(), color=palette.BLUE, zorder=3)
+        axes.set(xlim=(0, 1.03), ylim=(0, 1.05))
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+        axes.set_xlabel("confidence", fontsize=FONT, color=palette.INK)
+        plain(axes)
+    all_axes[0].set_ylabel("accuracy", fontsize=FONT, color=palette.INK)
+    return figure
+
+
+def judged(picture: Tensor, names: Sequence[str], probabilities: Tensor, extra: Tensor | None = None) -> Picture:
+    """A picture, and how probable a network holds each class.
+
+    Args:
+        picture: (H, W), black 0 to white 255.
+        names: of the classes.
+        probabilities: (C,).
+        extra: (h, w), drawn over a second copy of the picture: where the network looks.
+    """
+    figure = Picture(7.6, 3.0, layout=None)  # an explorer draws often
+    figure.add_axes((0.01, 0.05, 0.33, 0.84)).imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    if extra is not None:
+        axes = figure.add_axes((0.35, 0.05, 0.33, 0.84))
+        large = torch.nn.functional.interpolate(extra[None, None].float(), picture.shape, mode="bilinear")[0, 0]
+        axes.imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+        axes.imshow(large.numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=0)
+        axes.set_title("where it looks (light)", fontsize=FONT, color=palette.INK)
+    for axes in figure.axes:
+        axes.set_axis_off()
+    bars = figure.add_axes((0.5, 0.05, 0.42, 0.84) if extra is None else (0.82, 0.05, 0.14, 0.84))
+    best = int(probabilities.argmax())
+    colors = [palette.ORANGE if place == best else palette.BLUE for place in range(len(names))]
+    drawn = bars.barh(list(names), probabilities.numpy(), color=colors, height=0.65)
+    bars.bar_label(
+        drawn, [f"{p:.2f}" if p >= 0.005 else "" for p in probabilities.tolist()], padding=2, fontsize=FONT - 1
+    )
+    bars.invert_yaxis()
+    bars.set(xlim=(0, 1), xticks=[])
+    bars.set_title("probability", fontsize=FONT, color=palette.INK)
+    plain(bars)
+    return figure
+
+
+def heat(pictures: Tensor, maps: dict[str, Tensor], titles: Sequence[str]) -> Picture:
+    """Pictures in the first row, and under each what a map says about its places: light is much.
+
+    Args:
+        pictures: (N, 1, H, W).
+        maps: name of a row -> (N, h, w), brought to the picture's size; each picture's map has its own scale,
+            from 0 or its lowest negative to its largest.
+        titles: one for each picture.
+    """
+    count, (height, width) = len(pictures), pictures.shape[-2:]
+    side = 8.4 / max(count, 6)
+    figure = Picture(8.4, (1 + len(maps)) * side + 0.4)
+    grid = figure.subplots(1 + len(maps), count, squeeze=False)
+    for column, title in enumerate(titles):
+        grid[0, column].imshow(pictures[column, 0].numpy(), cmap=palette.PICTURE)
+        grid[0, column].set_title(title, fontsize=FONT - 1, color=palette.INK)
+        for line, (name, some) in enumerate(maps.items(), start=1):
+            axes = grid[line, column]
+            large = torch.nn.functional.interpolate(some[column][None, None].float(), (height, width), mode="bilinear")
+            axes.imshow(pictures[column, 0].numpy(), cmap=palette.PICTURE)
+            axes.imshow(large[0, 0].numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=min(0.0, float(large.min())))
+            if column == 0:
+                axes.set_ylabel(name, fontsize=FONT, color=palette.INK)
+    for axes in grid.flatten():
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    return figure
 
 
 # Told apart by colour, and without colour by dashes.

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import convolution, optimizers, plots
+from . import augment, convolution, data, explain, optimizers, plots, training
 
 WIDE = {"description_width": "110px"}
 
@@ -238,6 +238,98 @@ class Ravine(Explorer):
         return (
             f"{end} Each step multiplies the place along by 1 − {rate:.3g} = {1 - rate:.3g} "
             f"and across by 1 − {rate:.3g}·{steep:g} = {1 - rate * steep:.3g} (the noise is added)."
+        )
+
+
+class Augmentations(Explorer):
+    """One picture under every augmentation, and the class that a network then gives it.
+
+    Args:
+        images: (N, 1, H, W) uint8, to choose from.
+        labels: (N,).
+        model: gives logits for normalised pictures.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, model: torch.nn.Module):
+        self.images, self.labels, self.model = images, labels, model
+        wide = {"width": "300px"}
+
+        def slider(name: str, value: float, low: float, high: float, step: float) -> ipywidgets.FloatSlider:
+            return ipywidgets.FloatSlider(
+                value, min=low, max=high, step=step, description=name, style=WIDE, layout=wide
+            )
+
+        self.number = ipywidgets.IntSlider(0, 0, len(images) - 1, description="picture", style=WIDE, layout=wide)
+        self.turn, self.slant = slider("turn (degrees)", 0, -180, 180, 5), slider("shear (degrees)", 0, -60, 60, 5)
+        self.zoom, self.right = slider("zoom", 1, 0.4, 2, 0.05), slider("move right", 0, -12, 12, 1)
+        self.brightness, self.contrast = slider("brightness", 1, 0, 2, 0.05), slider("contrast", 1, 0, 2, 0.05)
+        self.mirror = ipywidgets.Checkbox(False, description="left to right", indent=False)
+        self.upside_down = ipywidgets.Checkbox(False, description="upside down", indent=False)
+        left = [self.number, self.turn, self.zoom, self.slant]
+        right = [self.right, self.brightness, self.contrast, self.mirror, self.upside_down]
+        layout = ipywidgets.HBox([ipywidgets.VBox(left), ipywidgets.VBox(right)], layout={"flex_flow": "row wrap"})
+        super().__init__("Explorer: one picture under every augmentation", [*left, *right], layout)
+
+    def changed(self) -> Tensor:
+        """The chosen picture as the controls stand, (1, 1, H, W) uint8."""
+        x = self.images[self.number.value][None]
+        axes = [axis for axis, box in ((-1, self.mirror), (-2, self.upside_down)) if box.value]
+        sliders = (self.turn, self.zoom, self.slant)
+        matrices = augment.affine_matrices(*(torch.tensor([slider.value]) for slider in sliders))
+        move = torch.tensor([-self.right.value, 0.0])
+        matrices[..., 2] = matrices[..., :2] @ move  # the result is moved: its pixels come from so far to the left
+        x = augment.warp(x.flip(axes), matrices)
+        x = (x * self.brightness.value).clamp(0, 255)
+        return (x.mean() + (x - x.mean()) * self.contrast.value).clamp(0, 255).to(torch.uint8)
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        x = self.changed()
+        logits, _ = training.predict(self.model, [(data.normalize(x), torch.zeros(1, dtype=torch.int64))])
+        p = logits.softmax(dim=1)[0]
+        named, label = data.CLASSES[p.argmax()], data.CLASSES[self.labels[self.number.value]]
+        say = f"It is: <b>{label}</b>. The network says: <b>{named}</b>, with confidence {p.max():.2f}."
+        return plots.judged(x[0, 0], data.CLASSES, p), say
+
+
+class Looking(Explorer):
+    """Where in a picture is what speaks for a class, before and after an attack on it?
+
+    Args:
+        images: (N, 1, H, W) uint8, to choose from.
+        labels: (N,).
+        model: gives logits for normalised pictures.
+        layer: whose maps Grad-CAM weighs, by name.
+    """
+
+    NAMED = "what it names"
+
+    def __init__(self, images: Tensor, labels: Tensor, model: torch.nn.Module, layer: str = "layers.2"):
+        self.images, self.labels, self.model, self.layer = images, labels, model, layer
+        wide = {"width": "340px"}
+        self.number = ipywidgets.IntSlider(0, 0, len(images) - 1, description="picture", style=WIDE, layout=wide)
+        self.about = ipywidgets.Dropdown(options=[self.NAMED, *data.CLASSES], description="ask about", style=WIDE)
+        self.attack = ipywidgets.IntSlider(0, 0, 32, description="attack (levels)", style=WIDE, layout=wide)
+        super().__init__("Explorer: where the network looks", [self.number, self.about, self.attack])
+
+    def attacked(self) -> Tensor:
+        """The chosen picture after the attack, (1, 1, H, W) normalised."""
+        black, white = -data.MEAN / data.STD, (1 - data.MEAN) / data.STD
+        x = data.normalize(self.images[self.number.value][None])
+        label, epsilon = self.labels[self.number.value][None], self.attack.value / 255 / data.STD
+        return explain.fast_gradient_sign(self.model, x, label, epsilon, black, white)
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        x = self.attacked()
+        logits, _ = training.predict(self.model, [(x, torch.zeros(1, dtype=torch.int64))])
+        p = logits.softmax(dim=1)[0]
+        named = int(p.argmax())
+        about = named if self.about.value == self.NAMED else data.CLASSES.index(self.about.value)
+        where = explain.grad_cam(self.model, self.layer, x, torch.tensor([about]))[0]
+        picture = plots.judged(255 * (x[0, 0] * data.STD + data.MEAN), data.CLASSES, p, where)
+        label = data.CLASSES[self.labels[self.number.value]]
+        return picture, (
+            f"It is: <b>{label}</b>. The network says: <b>{data.CLASSES[named]}</b> ({p[named]:.2f}). "
+            f"In the middle: what speaks for <b>{data.CLASSES[about]}</b>."
         )
 
 

@@ -142,6 +142,55 @@ ONCE_PASSED = [
         "    m, v = s['m'] / (1 - betas[0]**s['t']), s['v'] / (1 - betas[1]**s['t'])\n"
         "    parameters[i] = (1 - lr * weight_decay) * p - lr * m / (v.sqrt() + eps)",
     ),
+    (
+        "dropout",
+        "if not training:\n    return x\nhalf = torch.rand(*x.shape[:-1], (x.shape[-1] + 1) // 2)\n"
+        "kept = torch.cat([half, half], -1)[..., : x.shape[-1]] >= p\nreturn x * kept / (1 - p)",
+    ),
+    (
+        "dropout",
+        "if not training:\n    return x\nkept = torch.rand(x.shape) >= p\nhalf = len(x) // 2\n"
+        "kept[half : 2 * half] = kept[:half]\nreturn x * kept / (1 - p)",
+    ),
+    (
+        "k_fold",
+        "parts = torch.arange(count).roll(int(torch.randint(count, (), generator=generator))).tensor_split(folds)\n"
+        "return [(torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(folds)]",
+    ),
+    (
+        "k_fold",
+        "blocks = torch.arange(count).tensor_split(folds)\n"
+        "parts = tuple(blocks[i] for i in torch.randperm(folds, generator=generator).tolist())\n"
+        "return [(torch.cat(parts[:i] + parts[i + 1 :]), parts[i]) for i in range(folds)]",
+    ),
+    (
+        "early_stopping",
+        "best, keep = 1.0, 0\nfor epoch, loss in enumerate(losses):\n    if loss < best:\n"
+        "        best, keep = loss, epoch\n    elif epoch - keep == patience:\n        return keep, epoch + 1\n"
+        "return keep, len(losses)",
+    ),
+    (
+        "early_stopping",
+        "best, keep = math.inf, 0\nfor epoch, loss in enumerate(losses):\n    if loss < best - 1e-3:\n"
+        "        best, keep = loss, epoch\n    elif epoch - keep == patience:\n        return keep, epoch + 1\n"
+        "return keep, len(losses)",
+    ),
+    (
+        "ema_update",
+        "for a, m in zip(average.parameters(), model.parameters()):\n"
+        "    a.data = m.data if decay == 0 else decay * a.data + (1 - decay) * m.data\n"
+        "for a, m in zip(average.buffers(), model.buffers()):\n    a.copy_(m)",
+    ),
+    (
+        "prepare",
+        "if not training:\n    return images\nturned = torch.rand(len(images), 1, 1, 1) < 0.42\n"
+        "return images.flip(-1).where(turned, images)",
+    ),
+    (
+        "predicted_classes",
+        "was = model.training\nmodel.eval()\nlogits = model(images)\nlogits.sum().backward()\nmodel.train(was)\n"
+        "return logits.argmax(1)",
+    ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
 ]
 
@@ -294,7 +343,136 @@ def run_layers_as_a_sequence(layers, x):
     return x
 
 
+def shift_and_flip_pixel_by_pixel(x, shifts, flips, fill):
+    count, _, height, width = x.shape
+    pictures = np.full(tuple(x.shape), fill, dtype=x.numpy().dtype)
+    for n, i, j in np.ndindex(count, height, width):
+        row, col = i - int(shifts[n, 0]), j - int(shifts[n, 1])
+        if 0 <= row < height and 0 <= col < width:
+            pictures[n, :, i, j] = x[n, :, row, width - 1 - col if flips[n] else col]
+    return torch.from_numpy(pictures)
+
+
+def batch_norm_channel_by_channel(x, running_mean, running_var, training):
+    normalised = []
+    for c, channel in enumerate(x.unbind(1)):
+        mean, var, n = running_mean[c].clone(), running_var[c].clone(), channel.numel()
+        if training:
+            mean = channel.sum() / n
+            var = channel.square().sum() / n - mean.square()
+            running_mean[c] = 0.9 * running_mean[c] + 0.1 * mean.item()
+            running_var[c] = 0.9 * running_var[c] + 0.1 * var.item() * n / (n - 1)
+        normalised.append((channel - mean) * (var + 1e-5) ** -0.5)
+    return torch.stack(normalised, dim=1)
+
+
+def dropout_with_numpys_coins(x, p, training):
+    if not training:
+        return x.clone()
+    lost = torch.from_numpy(np.random.default_rng().binomial(1, p, tuple(x.shape))).bool()
+    return (x / (1 - p)).masked_fill(lost, 0)
+
+
+def k_fold_by_labels(count, folds, generator):
+    label = (torch.arange(count) % folds)[torch.rand(count, generator=generator).argsort()]
+    return tuple([(label != fold).nonzero()[:, 0], (label == fold).nonzero()[:, 0]] for fold in range(folds))
+
+
+def early_stopping_looking_back(losses, patience):
+    for trained in range(1, len(losses) + 1):
+        keep = int(np.argmin(losses[:trained]))
+        if trained - 1 - keep >= patience:
+            break
+    return np.int64(keep), trained
+
+
+def ema_update_through_state_dicts(average, model, decay):
+    old, new = average.state_dict(), model.state_dict()
+    weights = {name for name, _ in model.named_parameters()}
+    average.load_state_dict({k: decay * old[k] + (1 - decay) * new[k] if k in weights else new[k] for k in old})
+
+
+def prepare_one_by_one(images, training):
+    copied = images.clone()
+    for i in range(len(images)):
+        if training and np.random.default_rng().random() > 0.5:
+            copied[i] = torch.from_numpy(images[i].numpy()[:, :, ::-1].copy())
+    return copied
+
+
+def confusion_matrix_of_one_hot_rows(labels, predictions, classes):
+    truth, said = (torch.eye(classes, dtype=torch.float64)[which] for which in (labels, predictions))
+    return (truth.T @ said).round().long()
+
+
+def precision_recall_one_class_at_a_time(matrix):
+    counts, found = matrix.numpy(), []
+    for c in range(len(counts)):
+        column, row = counts[:, c].sum(), counts[c].sum()
+        found.append((counts[c, c] / column if column else 0.0, counts[c, c] / row if row else 0.0))
+    return [torch.from_numpy(part.astype(np.float32)) for part in np.array(found).T]
+
+
+def calibration_error_by_bucketize_in_double(probabilities, labels, bins):
+    p = probabilities.double()
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    number = torch.bucketize(p.amax(1), edges) - 1  # without right=True an edge belongs to the bin below it
+    surplus = (p.argmax(1) == labels).double() - p.amax(1)
+    return float(np.abs(np.bincount(number, surplus, minlength=bins)).sum() / len(p))
+
+
+def grad_cam_by_einsum(activations, gradients):
+    places = gradients.shape[2] * gradients.shape[3]
+    cam = torch.einsum("nchw,nc->nhw", activations, torch.einsum("nchw->nc", gradients) / places)
+    return torch.where(cam > 0, cam, torch.zeros_like(cam))
+
+
+def fast_gradient_sign_on_a_copy_of_the_net(model, images, labels, epsilon, low, high):
+    import copy
+
+    twin = copy.deepcopy(model).eval()
+    x = images.clone().requires_grad_()
+    log_p = torch.log_softmax(twin(x), dim=1)
+    (-log_p[range(len(labels)), labels]).sum().backward()
+    return torch.clip(x.detach() + epsilon * torch.sign(x.grad), low, high)
+
+
+def temperature_by_lbfgs(logits, labels):
+    z, log_t = logits.double(), torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_t], lr=1, max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(z / log_t.exp(), labels)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return log_t.exp()
+
+
+def predicted_classes_by_a_copy_one_by_one(model, images):
+    import copy
+
+    twin = copy.deepcopy(model).train(False)
+    return torch.tensor([max(enumerate(twin(image[None])[0].tolist()), key=lambda c: c[1])[0] for image in images])
+
+
 UNUSUAL = {
+    "shift_and_flip": shift_and_flip_pixel_by_pixel,
+    "batch_norm": batch_norm_channel_by_channel,
+    "dropout": dropout_with_numpys_coins,
+    "k_fold": k_fold_by_labels,
+    "early_stopping": early_stopping_looking_back,
+    "ema_update": ema_update_through_state_dicts,
+    "prepare": prepare_one_by_one,
+    "confusion_matrix": confusion_matrix_of_one_hot_rows,
+    "precision_recall": precision_recall_one_class_at_a_time,
+    "calibration_error": calibration_error_by_bucketize_in_double,
+    "grad_cam": grad_cam_by_einsum,
+    "fast_gradient_sign": fast_gradient_sign_on_a_copy_of_the_net,
+    "temperature": temperature_by_lbfgs,
+    "predicted_classes": predicted_classes_by_a_copy_one_by_one,
     "cross_entropy": cross_entropy_by_one_hot_and_the_largest,
     "momentum_step": momentum_step_with_new_tensors_in_the_list,
     "adam_step": adam_step_as_the_paper_says,

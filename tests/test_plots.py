@@ -7,11 +7,17 @@ import sys
 import pytest
 import torch
 
-from course_utils import environment, palette, plots, training
+from course_utils import environment, metrics, palette, plots, training
 
 SIGNED = torch.linspace(-1, 1, 400).view(20, 20)
 
 WAY = torch.linspace(4, 0, 12).view(6, 2)
+
+WATCH = training.Watch(10, training=[], validation=[])
+WATCH.steps = [10, 20, 30]
+WATCH.loss = {"training": [1.0, 0.5, 0.1], "validation": [1.0, 0.8, 1.2]}
+WATCH.accuracy = {"training": [0.5, 0.9, 1.0], "validation": [0.5, 0.8, 0.8]}
+BINS = metrics.Bins(torch.tensor([0.0, 0.7, 0.9]), torch.tensor([0.0, 0.6, 1.0]), torch.tensor([0, 10, 500]))
 
 FIGURES = {
     "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
@@ -26,6 +32,17 @@ FIGURES = {
     "curves without validation": lambda: plots.curves(training.History([2.0] * 99, [0.1] * 99)),
     "ravine": lambda: plots.ravine({"one": WAY, "two": -WAY}, condition=20, rate=0.1),
     "ravine that is left": lambda: plots.ravine({"one": WAY * 1e12}, condition=100),
+    "watched": lambda: plots.watched(WATCH),
+    "cures": lambda: plots.cures(WATCH, dict.fromkeys(["one cure", "two", "three", "four", "five"], WATCH)),
+    "lines": lambda: plots.lines({"one": ([1, 2], [3.0, 0.1]), "two": ([1, 2], [1.0, 2.0])}, "step", "loss", log=True),
+    "histograms": lambda: plots.histograms({"one": SIGNED, "two": 9 * SIGNED}, "weight", reach=0.5),
+    "confusion": lambda: plots.confusion(torch.tensor([[9, 1], [0, 0]]), ["shirt", "coat"]),
+    "reliability": lambda: plots.reliability(dict.fromkeys(["one model", "another"], BINS)),
+    "heat": lambda: plots.heat(
+        torch.rand(2, 1, 8, 8), {"one": torch.rand(2, 3, 3), "two": -SIGNED[:2, None]}, ["a", "b"]
+    ),
+    "judged": lambda: plots.judged(torch.rand(8, 8), ["shirt", "coat"], torch.tensor([0.4, 0.6])),
+    "judged with a map": lambda: plots.judged(torch.rand(8, 8), ["a", "b"], torch.tensor([0.4, 0.6]), torch.rand(3, 3)),
     "colours": lambda: plots.colours(torch.rand(2, 3, 4, 4), columns=2),
 }
 
@@ -117,3 +134,21 @@ def test_a_curve_shows_each_step_and_a_running_mean():
 
 def test_a_running_mean_forgets():
     assert plots._running_mean([1.0] * 20 + [2.0] * 20)[29:31] == pytest.approx([2.0, 2.0])
+
+
+def test_bytes_keep_their_white_and_floats_are_stretched():
+    dark = torch.full((1, 4, 4), 40, dtype=torch.uint8)
+    assert plots.images(dark).axes[0].images[0].get_clim() == (0, 255)
+    assert plots.images(dark / 255).axes[0].images[0].get_clim() != (0, 255)
+
+
+def test_the_lowest_loss_of_the_last_part_is_marked():
+    mark = plots.watched(WATCH).axes[0].lines[-1]
+    assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (20, 0.8)
+
+
+def test_names_and_lines_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"^names: 1 of them for 2 classes"):
+        plots.confusion(torch.eye(2).long(), ["a"])
+    with pytest.raises(ValueError, match=r"^series: 6 lines; only 5"):
+        plots.lines({str(i): ([0], [0]) for i in range(6)}, "x", "y")

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_utils import convolution, data, widgets
+from course_utils import augment, cnn, convolution, data, explain, widgets
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -173,3 +173,66 @@ def test_the_ravine_survives_what_flies_away():
     explorer = widgets.Ravine()
     explorer.rate.value, explorer.condition.value = 10.0, 100.0
     assert "Loss" in explorer.sentence.value
+
+
+# ---- Lessons 04 and 05: pictures and a network
+
+
+@pytest.fixture(scope="module")
+def pictures_and_net():
+    images = data.read_idx(data.FOLDER / "t10k-images-idx3-ubyte.gz")[:5, None]
+    labels = data.read_idx(data.FOLDER / "t10k-labels-idx1-ubyte.gz")[:5].long()
+    torch.manual_seed(0)
+    return images, labels, cnn.FastNet().eval()
+
+
+def test_augmentations_show_the_picture_as_it_is_at_first(pictures_and_net):
+    explorer = widgets.Augmentations(*pictures_and_net)
+    assert torch.equal(explorer.changed(), pictures_and_net[0][:1])
+    assert data.CLASSES[pictures_and_net[1][0]] in explorer.sentence.value
+
+
+def test_augmentations_are_those_of_the_blocks(pictures_and_net):
+    images, _, net = pictures_and_net
+    explorer = widgets.Augmentations(*pictures_and_net)
+    explorer.number.value, explorer.right.value = 2, 3
+    assert torch.equal(explorer.changed(), F.pad(images[2:3, ..., :-3], (3, 0)))
+    explorer.right.value, explorer.mirror.value, explorer.upside_down.value = 0, True, True
+    turned = explorer.changed()
+    assert torch.equal(turned, images[2:3].flip(-1, -2))
+    explorer.mirror.value = explorer.upside_down.value = False
+    explorer.turn.value = 180
+    torch.testing.assert_close(explorer.changed(), turned, atol=1, rtol=0)
+    explorer.turn.value, explorer.zoom.value, explorer.slant.value = 30, 1.5, 20
+    matrices = augment.affine_matrices(*(torch.tensor([value]) for value in (30.0, 1.5, 20.0)))
+    assert torch.equal(explorer.changed(), augment.warp(images[2:3], matrices))
+    named = data.CLASSES[net(data.normalize(explorer.changed())).argmax()]
+    assert f"The network says: <b>{named}</b>" in explorer.sentence.value
+
+
+def test_every_control_of_the_augmentations_redraws(pictures_and_net):
+    explorer = widgets.Augmentations(*pictures_and_net)
+    sliders = [explorer.number, explorer.turn, explorer.zoom, explorer.slant, explorer.right, explorer.brightness]
+    for control in [*sliders, explorer.contrast, explorer.mirror, explorer.upside_down]:
+        before = explorer.picture.value
+        control.value = not control.value if isinstance(control.value, bool) else control.value + control.step
+        assert explorer.picture.value != before, control.description
+
+
+def test_looking_asks_about_the_class_that_is_chosen(pictures_and_net):
+    images, labels, net = pictures_and_net
+    explorer = widgets.Looking(*pictures_and_net)
+    torch.testing.assert_close(explorer.attacked(), data.normalize(images[:1]))
+    before = explorer.picture.value
+    explorer.number.value, explorer.about.value = 3, "Bag"
+    assert explorer.picture.value != before
+    assert "what speaks for <b>Bag</b>" in explorer.sentence.value
+    assert data.CLASSES[labels[3]] in explorer.sentence.value
+    explorer.attack.value = 8
+    moved = (explorer.attacked() - data.normalize(images[3:4])).abs() * data.STD * 255
+    assert moved.max().item() == pytest.approx(8, abs=1e-3)
+    black, white = -data.MEAN / data.STD, (1 - data.MEAN) / data.STD
+    expected = explain.fast_gradient_sign(
+        net, data.normalize(images[3:4]), labels[3:4], 8 / 255 / data.STD, black, white
+    )
+    assert torch.equal(explorer.attacked(), expected)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from . import lesson_00, lesson_01, lesson_03, memory
+from . import lesson_00, lesson_01, lesson_03, lesson_04, lesson_05, memory
 from .checking import Verdict, case_names, check_answer, describe, not_attempted, try_cases
 from .exercise import Exercise, source_of
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source_of", "use"]
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for lesson in (lesson_00, lesson_01, lesson_03) for exercise in lesson.EXERCISES
+    exercise.name: exercise
+    for lesson in (lesson_00, lesson_01, lesson_03, lesson_04, lesson_05)
+    for exercise in lesson.EXERCISES
 }
 
 _hints_given: Counter[str] = Counter()  # in this kernel
