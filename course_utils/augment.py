@@ -36,12 +36,10 @@ def shift(x: Tensor, pixels: int, fill: float = 0.0, generator: Generator | None
     count, _, height, width = _pictures(x)
     if not 0 <= pixels < min(height, width):
         raise ValueError(f"pixels must lie between 0 and {min(height, width) - 1}, got {pixels}")
-    down, right = torch.randint(-pixels, pixels + 1, (2, count, 1), generator=generator)
-    rows, cols = torch.arange(height) - down, torch.arange(width) - right  # (N, H), (N, W): where each comes from
-    inside = _inside(rows, height)[:, :, None] & _inside(cols, width)[:, None, :]  # (N, H, W)
-    picture = torch.arange(count)[:, None, None]
-    moved = x[picture, :, rows.clamp(0, height - 1)[:, :, None], cols.clamp(0, width - 1)[:, None, :]]  # (N, H, W, C)
-    return moved.movedim(-1, 1).where(inside[:, None], torch.tensor(fill, dtype=x.dtype))
+    down, right = torch.randint(-pixels, pixels + 1, (2, count), generator=generator)
+    padded = pad(x, (pixels, pixels, pixels, pixels), value=fill)  # (N, C, H + 2 pixels, W + 2 pixels)
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # views: each place where the picture may be cut out
+    return windows[torch.arange(count), :, pixels - down, pixels - right]  # (N, C, H, W)
 
 
 def flip(x: Tensor, generator: Generator | None = None) -> Tensor:
@@ -196,7 +194,8 @@ def affine_matrices(angles: Tensor, zooms: Tensor, shears: Tensor) -> Tensor:
     if angles.dim() != 1 or not angles.shape == zooms.shape == shears.shape:
         shapes = ", ".join(str(tuple(numbers.shape)) for numbers in (angles, zooms, shears))
         raise ValueError(f"angles, zooms and shears must all have one shape (N,), got {shapes}")
-    cos, sin, slant = angles.deg2rad().cos(), angles.deg2rad().sin(), shears.deg2rad().tan()
+    turn, slant = angles.deg2rad(), shears.deg2rad().tan()
+    cos, sin = turn.cos(), turn.sin()
     still = torch.zeros_like(cos)
     rows = [cos - sin * slant, sin + cos * slant, still, -sin, cos, still]
     return torch.stack(rows, dim=1).view(-1, 2, 3) / zooms[:, None, None]  # (N, 6) -> (N, 2, 3)
@@ -219,7 +218,7 @@ def warp(x: Tensor, matrices: Tensor, fill: float = 0.0) -> Tensor:
         A new tensor of the same shape and dtype.
 
     Raises:
-        TypeError, ValueError: if x is no such batch, matrices are not such, or uint8 has no such ``fill``.
+        TypeError, ValueError: if x is no such batch, matrices are not such, or there is no such ``fill``.
 
     Source: Jaderberg, Simonyan, Zisserman and Kavukcuoglu, "Spatial transformer networks" (2015), section 3.
     """
@@ -228,16 +227,17 @@ def warp(x: Tensor, matrices: Tensor, fill: float = 0.0) -> Tensor:
         got = f"{matrices.dtype} {tuple(matrices.shape)}" if isinstance(matrices, Tensor) else repr(matrices)
         raise ValueError(f"matrices must be floats of shape {(count, 2, 3)}, one for each picture, got {got}")
     _between(fill, "fill", *((0, 255) if x.dtype == torch.uint8 else (-math.inf, math.inf)))
-    floats = _floats(x)
+    with_white = _floats(pad(x, (0, 0, 0, 0, 0, 1), value=1))  # (N, C+1, H, W): one more channel, 1 everywhere
     across = torch.arange(width) - (width - 1) / 2  # (W,)
     down = torch.arange(height)[:, None] - (height - 1) / 2  # (H, 1)
     sides = torch.tensor([[width / 2], [height / 2]])  # grid_sample counts from -1 at one side to 1 at the other
-    from_across, from_down, move = (matrices.to(floats.dtype) / sides)[..., None, None].unbind(2)  # (N, 2, 1, 1) each
+    scaled = (matrices.to(with_white.dtype) / sides)[..., None, None]  # (N, 2, 3, 1, 1)
+    from_across, from_down, move = scaled.unbind(2)  # (N, 2, 1, 1) each
     places = from_across * across + (from_down * down + move)  # (N, 2, H, W)
-    with_ones = pad(floats, (0, 0, 0, 0, 0, 1), value=1.0)  # (N, C+1, H, W): the last channel is 1 everywhere
-    fetched = grid_sample(with_ones, places.movedim(1, -1), "bilinear", "zeros", align_corners=False)
-    picture, inside = fetched[:, :-1], fetched[:, -1:]  # inside: 1 within the picture, 0 outside, less than 1 between
-    return _rounded(torch.lerp(torch.tensor(fill, dtype=floats.dtype), picture, inside), x)
+    grid = places.movedim(1, -1)  # (N, H, W, 2)
+    fetched = grid_sample(with_white, grid, "bilinear", "zeros", align_corners=False)  # (N, C+1, H, W)
+    picture, inside = fetched[:, :-1], fetched[:, -1:]  # inside: 1 in the picture, 0 outside, less than 1 at the rim
+    return _rounded(torch.lerp(torch.tensor(fill, dtype=fetched.dtype), picture, inside), x)
 
 
 def brightness(x: Tensor, strength: float, generator: Generator | None = None) -> Tensor:
@@ -442,8 +442,9 @@ def _between(value: float, name: str, low: float, high: float) -> float:
     if not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     if not (low <= value <= high and math.isfinite(value)):
-        upper = f" and {high} at most" if high < math.inf else ""
-        raise ValueError(f"{name} must be a finite number, {low} at least{upper}, got {value}")
+        least = f", {low} at least" if low > -math.inf else ""
+        most = f" and {high} at most" if high < math.inf else ""
+        raise ValueError(f"{name} must be a finite number{least}{most}, got {value}")
     return float(value)
 
 
