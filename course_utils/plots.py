@@ -470,7 +470,7 @@ def reliability(models: "dict[str, Bins]") -> Picture:
         confidence, accuracy, count = bins.confidence[filled], bins.accuracy[filled], bins.count[filled]
         axes.plot((0, 1), (0, 1), "--", color=palette.GREY, linewidth=1.2)
         axes.vlines(confidence, confidence, accuracy, color=palette.ORANGE, linewidth=2)
-        axes.scatter(confidence, accuracy, s=8 + 300 * count / count.sum(), color=palette.BLUE, zorder=3)
+        axes.scatter(confidence, accuracy, s=8 + 300 * count / count.sum(), color=palette.BLUE, zorder=3, clip_on=False)
         axes.set(xlim=(0, 1.03), ylim=(0, 1.05))
         axes.set_title(name, fontsize=FONT, color=palette.INK)
         axes.set_xlabel("confidence", fontsize=FONT, color=palette.INK)
