@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from . import metrics
+from .attention import MultiHeadAttention
 from .training import in_mode
 
 
@@ -170,6 +171,66 @@ def region_importance(
                 dealt[region] = x[region][torch.randperm(len(x), generator=generator)]
                 lost[i, j] = whole - metrics.accuracy(model(dealt), target)
     return lost
+
+
+@torch.no_grad()
+def attention_maps(model: nn.Module, x: Tensor) -> Tensor:
+    """Who looks where in a Transformer: the weights of each head of each attention, for these pictures.
+
+    Args:
+        model: with ``MultiHeadAttention`` inside, or ``torch.nn.MultiheadAttention`` (batch first), all alike in heads
+            and tokens.
+        x: (N, C, H, W), normalised.
+
+    Returns:
+        (layers, N, heads, L, S), in the order in which the model uses them; each row 1 in sum.
+
+    Raises:
+        ValueError: if no picture passes through an attention.
+    """
+    heard: list[Tensor] = []
+
+    def hear(layer: nn.Module, inputs: tuple, options: dict, output: object) -> None:
+        asked = options | {"need_weights": True, "average_attn_weights": False}
+        heard.append(layer.forward(*inputs, **asked)[1])  # forward itself, as a call would come here again
+
+    kinds = MultiHeadAttention, nn.MultiheadAttention
+    layers = [layer for layer in model.modules() if isinstance(layer, kinds)]
+    with in_mode(model, training=False), contextlib.ExitStack() as stack:
+        for layer in layers:
+            stack.callback(layer.register_forward_hook(hear, with_kwargs=True).remove)
+        model(x)
+    if not heard:
+        raise ValueError("model: these pictures passed through no attention in it, so there are no maps")
+    return torch.stack(heard)
+
+
+def attention_rollout(weights: Tensor) -> Tensor:
+    """From which tokens of the picture has each token of the last layer gathered, all layers taken together?
+
+    A layer passes on ``(A + I) / 2``: half by its attention, half past it by the shortcut. The product of all layers,
+    the last one leftmost, traces what arrives back to where it came from. Values and MLPs are left out of account.
+
+    Args:
+        weights: (layers, N, L, L), the first layer first, each row 1 in sum: the mean of ``attention_maps`` over heads.
+
+    Returns:
+        (N, L, L), each row 1 in sum.
+
+    Raises:
+        ValueError: if ``weights`` has another shape.
+
+    Source: Abnar and Zuidema, "Quantifying attention flow in Transformers" (2020), section 3.
+    """
+    if weights.dim() != 4 or weights.shape[-1] != weights.shape[-2] or len(weights) == 0:
+        raise ValueError(
+            f"weights must have shape (layers, N, L, L), got {tuple(weights.shape)}; for attention_maps take "
+            "maps.mean(dim=2), the mean over the heads"
+        )
+    came_from = torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)  # (L, L)
+    for layer in (weights + came_from) / 2:  # (N, L, L)
+        came_from = layer / layer.sum(-1, keepdim=True) @ came_from
+    return came_from
 
 
 @contextlib.contextmanager

@@ -125,3 +125,38 @@ def test_zeroing_the_gradient_keeps_the_state(name):
 def test_bad_options_are_named(name, options, named):
     with pytest.raises(ValueError, match=f"^{named}"):
         getattr(optimizers, name)([nn.Parameter(torch.zeros(1))], **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.5, "weight_decay": 0.3}])
+def test_muon_steps_as_torchs_but_for_bfloat16(options, dtype, monkeypatch):
+    """torch.optim.Muon orthogonalises in bfloat16; with that conversion taken out, the steps are equal."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, dtype=dtype, generator=generator) for shape in ((6, 4), (3, 5), (1, 4))]
+    ours, theirs = ([nn.Parameter(p.clone()) for p in start] for _ in range(2))
+    pair = optimizers.Muon(ours, lr=0.1, **options), torch.optim.Muon(theirs, lr=0.1, **options)
+    for _ in range(20):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = torch.randn(p.shape, dtype=dtype, generator=generator)
+            q.grad = p.grad.clone()
+        for optimizer in pair:
+            optimizer.step()
+        for p, q in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-3 if dtype == torch.float32 else 1e-7, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (24, 8), (5, 16)])
+def test_orthogonalized_keeps_the_directions_and_evens_out_their_lengths(shape):
+    matrix = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    lengths = u.mT @ optimizers.orthogonalized(matrix) @ v.mT  # in the directions of the matrix's own decomposition
+    assert (lengths - lengths.diag().diag()).abs().max() < 1e-8
+    assert 0.6 < lengths.diag().min() <= lengths.diag().max() < 1.25
+    assert s.max() / s.min() > 2
+    assert optimizers.orthogonalized(torch.zeros(3, 2)).abs().max() == 0
+
+
+def test_muon_takes_matrices_only():
+    with pytest.raises(ValueError, match="^params must be matrices"):
+        optimizers.Muon([nn.Parameter(torch.zeros(3))])
