@@ -1,7 +1,7 @@
 """The Vision Transformer: a picture as a sequence of patches, and the blocks of lesson 02 on top.
 
-Made of ``course_utils.attention`` and ``course_utils.layers``; ``from_torchvision`` and ``to_torchvision`` carry weights
-from and to ``torchvision.models.VisionTransformer``. Lesson 06 builds this file up.
+Made of ``course_utils.attention`` and ``course_utils.layers``; ``from_torchvision`` and ``to_torchvision`` carry
+weights from and to ``torchvision.models.VisionTransformer``. Lesson 06 builds this file up.
 """
 
 import math

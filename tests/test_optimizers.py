@@ -158,5 +158,5 @@ def test_orthogonalized_keeps_the_directions_and_evens_out_their_lengths(shape):
 
 
 def test_muon_takes_matrices_only():
-    with pytest.raises(ValueError, match="^params must be matrices"):
+    with pytest.raises(ValueError, match=r"^params must be matrices"):
         optimizers.Muon([nn.Parameter(torch.zeros(3))])
