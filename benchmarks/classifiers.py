@@ -51,12 +51,11 @@ class Recipe:
         """On these pictures, with these options of ``fit`` beside the recipe's own."""
         generator = training.seed_everything(seed)
         model = self.net()
-        groups = training.parameter_groups(model, self.weight_decay)
         batches, loss = self.feed(pictures, generator)
         history = training.fit(
             model,
             batches,
-            self.optimizer(groups, lr=self.lr),
+            self.moved_by(model),
             steps,
             loss=loss,
             schedule=self.schedule,
@@ -64,6 +63,9 @@ class Recipe:
             **options,
         )
         return model, history
+
+    def moved_by(self, model: nn.Module) -> list[torch.optim.Optimizer]:
+        return [self.optimizer(training.parameter_groups(model, self.weight_decay), lr=self.lr)]
 
     def feed(self, pictures: data.Pictures, generator: torch.Generator) -> tuple[Iterable, training.Loss]:
         """Batches, and the loss that goes with them."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
 PRETRAINED = FOLDER / "pretrained"  # networks that the lessons have trained
+MEASURED = FOLDER / "measured"  # tables that the benchmarks printed and lessons draw
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip

@@ -206,7 +206,8 @@ class EncoderBlock(nn.Module):
     """A Transformer's block: tokens look at each other, then each thinks for itself; both add to what was there.
 
     Pre-norm (normalise what enters a branch, never the shortcut) or post-norm (normalise the sum), as
-    ``torch.nn.TransformerEncoderLayer`` without dropout or in evaluation mode; ``from_encoder_layer`` renames its state.
+    ``torch.nn.TransformerEncoderLayer`` without dropout or in evaluation mode; ``from_encoder_layer`` renames its
+    state.
     Norm and GELU inside are ``torch.nn``'s, which compute what this file's do in a tenth of the time.
 
     Args:

@@ -84,15 +84,21 @@ def constant(step: int, steps: int) -> float:
     return 1.0
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float, but: Iterable[nn.Parameter] = ()) -> list[dict]:
     """Parameters for an optimizer, in two groups: weights, which decay, and biases and norms, which do not.
 
     A bias or a norm's scale is one number a channel (one axis); decay would only pull the outputs to 0.
 
+    Args:
+        model: any.
+        weight_decay: of the weights.
+        but: parameters to leave out, because another optimizer moves them.
+
     Raises:
         ValueError: if the model has no parameters.
     """
-    parameters = list(model.parameters())
+    others = {id(p) for p in but}
+    parameters = [p for p in model.parameters() if id(p) not in others]
     if not parameters:
         raise ValueError("model has no parameters: there is nothing to train")
     return [

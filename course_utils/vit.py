@@ -165,24 +165,19 @@ class ViT(nn.Module):
         return self.head(self.features(x))
 
 
-class Tokens(nn.Module):
-    """A map's places as a sequence: (N, D, h, w) -> (N, h * w, D)"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(2).mT
-
-
 class HybridViT(ViT):
-    """A ViT whose tokens come from a few convolutions instead of bare patches: they see edges before they look around.
+    """A ViT whose patches are places of a small CNN's last maps: it sees edges and parts before it looks around.
 
     Args:
-        image_size: pixels of the pictures, one number or (height, width), multiples of 4.
+        image_size: pixels of the pictures, one number or (height, width); from 4x4 up.
         channels: of the pictures.
         width: numbers in a token.
-        stem: filters of the two convolutions before the one that makes tokens.
-        Others as ``ViT``; one token stands for each 4x4 pixels.
+        depth: blocks.
+        filters: of the stem's three convolutions, which leave a token for about 8x8 pixels.
+        options: those of ``ViT``.
 
-    Source: Xiao, Singh, Mintun, Darrell, Dollar and Girshick, "Early convolutions help Transformers see better" (2021).
+    Source: Dosovitskiy et al., "An image is worth 16x16 words" (2021), section 3.1, "hybrid architecture"; Xiao et al.,
+    "Early convolutions help Transformers see better" (2021).
     """
 
     def __init__(
@@ -191,18 +186,25 @@ class HybridViT(ViT):
         channels: int = 1,
         width: int = 64,
         depth: int = 2,
-        stem: tuple[int, int] = (16, 32),
+        filters: tuple[int, int, int] = (16, 32, 64),
         **options: object,
     ):
-        super().__init__(image_size, 4, channels, width, depth, **options)
-        first, second = stem
-        self.embedding = nn.Sequential(
+        first, second, third = filters
+        grid = [(side // 4 + 1) // 2 for side in _pair(image_size)]
+        super().__init__(grid, 1, third, width, depth, **options)
+        self.stem = nn.Sequential(
             conv_block(channels, first, pool=True),  # (N, C, 28, 28) -> (N, 16, 14, 14)
             conv_block(first, second, pool=True),  # -> (N, 32, 7, 7)
             Residual(conv_block(second, second)),
-            nn.Conv2d(second, width, kernel_size=1),  # -> (N, width, 7, 7)
-            Tokens(),  # -> (N, 49, width)
+            nn.Conv2d(second, third, kernel_size=3, stride=2, padding=1, bias=False),  # -> (N, 64, 4, 4)
+            nn.BatchNorm2d(third),
+            nn.ReLU(),
         )
+        self.stem.to(memory_format=torch.channels_last)  # the same numbers, sooner
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, L, width): what the first block sees, with positions"""
+        return super().tokens(self.stem(x))
 
 
 def resize_positions(positions: Tensor, grid: tuple[int, int], new_grid: tuple[int, int]) -> Tensor:

@@ -183,10 +183,14 @@ def test_stochastic_depth_grows_with_depth_and_rests_in_evaluation():
     torch.testing.assert_close(model.eval()(x), model(x))
 
 
-def test_the_hybrid_sees_7_by_7_tokens():
-    model = vit.HybridViT()
-    assert model.tokens(torch.randn(2, 1, 28, 28)).shape == (2, 49, 64)
-    assert vit.HybridViT((16, 32), channels=3)(torch.randn(2, 3, 16, 32)).shape == (2, 10)
+@pytest.mark.parametrize(("size", "tokens"), [((28, 28), 16), ((16, 32), 8), ((30, 27), 12), ((4, 4), 1)])
+def test_the_hybrid_is_a_vit_on_the_maps_of_its_stem(size, tokens):
+    model = vit.HybridViT(size, channels=3, width=8, heads=2).eval()
+    x = torch.randn(2, 3, *size)
+    assert model.tokens(x).shape == (2, tokens, 8)
+    on_maps = vit.ViT(model.grid, 1, channels=64, width=8, depth=2, heads=2)
+    on_maps.load_state_dict({name: p for name, p in model.state_dict().items() if not name.startswith("stem.")})
+    torch.testing.assert_close(model(x), on_maps(model.stem(x)))
 
 
 # --- Positions for another size -----------------------------------------------------------------------------
