@@ -152,13 +152,16 @@ class ViT(nn.Module):
             )
         return tokens + self.positions
 
-    def features(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, width): what the class token, or all tokens in the mean, have gathered"""
-        tokens = self.tokens(x)
+    def encode(self, tokens: Tensor) -> Tensor:
+        """(N, L, width) -> (N, width): what the class token, or all tokens in the mean, have gathered; any L will do"""
         for block in self.blocks:
-            tokens = block(tokens)  # (N, L, width)
+            tokens = block(tokens)
         tokens = self.norm(tokens)
         return tokens[:, 0] if self.class_token else tokens.mean(dim=1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, width)"""
+        return self.encode(self.tokens(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> logits (N, classes)"""
