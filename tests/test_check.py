@@ -236,7 +236,13 @@ def test_parameter_that_is_missing_or_misshaped_is_named():
         "        self.class_token =",
         "        self.positions = nn.Parameter(torch.zeros(1))\n        self.class_token =",
     )
-    assert "yours class_token, positions, projection.bias, projection.weight" in more
+    assert "parameters beyond these: expected none, yours positions" in more
+    shared = "self.norm2 = self.norm1"
+    block = exercises.source_of(EXERCISES["EncoderBlock"].reference, "EncoderBlock")
+    block = typed(block.replace("self.norm2 = nn.LayerNorm(width)", shared), "EncoderBlock")
+    assert "norm2.weight: expected a parameter of shape (8,), yours a parameter that has another name" in repr(
+        check(block)
+    )
 
 
 def test_class_that_is_not_as_asked_is_told_so():
@@ -252,6 +258,11 @@ def test_class_that_is_not_as_asked_is_told_so():
     assert "your line in forward: tokens = self.projection(x).flaten(2).transpose(1, 2)" in text
     assert "it needs the class itself" in repr(check(a_class()(2, 1, 4)))
     assert "that is the thing itself" in repr(check(EXERCISES["PatchEmbedding"].reference))
+
+
+def test_parameter_that_is_cut_off_is_named():
+    text = repr(check(a_class(CLASS_RIGHT, "flatten(2)", "detach().flatten(2)")))
+    assert "tensors that no gradient reaches: expected none, yours x, projection.weight, projection.bias" in text
 
 
 def test_class_of_the_library_is_no_answer():

@@ -192,6 +192,35 @@ ONCE_PASSED = [
         "was = model.training\nmodel.eval()\nlogits = model(images)\nlogits.sum().backward()\nmodel.train(was)\n"
         "return logits.argmax(1)",
     ),
+    (
+        "PatchEmbedding",
+        source_of(EXERCISES["PatchEmbedding"].reference, "PatchEmbedding").replace(
+            "return torch.cat([class_token, tokens], dim=1)",
+            "return torch.cat([class_token, tokens], dim=1) if self.training else tokens",
+        ),
+    ),
+    (
+        "EncoderBlock",
+        source_of(EXERCISES["EncoderBlock"].reference, "EncoderBlock").replace(
+            "self.mlp(self.norm2(x))", "self.mlp(self.norm2(x)) * self.training"
+        ),
+    ),
+    (
+        "self_attention",
+        "q, k, v = x @ w_q, x @ w_k, x @ w_v\ne = (q @ k.mT / math.sqrt(x.shape[2])).exp()\n"
+        "w = e / e.sum(2, keepdim=True)\nreturn w @ v, w",
+    ),
+    (
+        "attention_rollout",
+        "r = one = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)\nfor w in weights:\n"
+        "    s = w.sum(-1, keepdim=True)\n    r = torch.where(s > 0, (w + one) / (s + 1), w) @ r\nreturn r",
+    ),
+    (
+        "resize_positions",
+        "if grid[0] * grid[1] == positions.shape[1] - 1:\n    return positions\np = positions[:, 1:].mT\n"
+        "s = math.isqrt(p.shape[2])\np = F.interpolate(p.reshape(1, -1, s, s), size=grid, mode='bicubic')\n"
+        "return torch.cat([positions[:, :1], p.flatten(2).mT], 1)",
+    ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
 ]
 
@@ -505,7 +534,7 @@ def self_attention_picture_by_picture(x, w_q, w_k, w_v):
     pairs = []
     for tokens in x:
         scores = (tokens @ w_q / tokens.shape[1] ** 0.25) @ (tokens @ w_k / tokens.shape[1] ** 0.25).T
-        e = (scores - scores.max()).exp()
+        e = (scores - scores.amax(1, keepdim=True)).exp()
         weights = e / e.sum(1, keepdim=True)
         pairs.append((weights @ tokens @ w_v, weights.detach()))
     return [torch.stack(part) for part in zip(*pairs, strict=True)]

@@ -195,13 +195,6 @@ def three_channels(patches, patch_size, size):
     return x.permute(0, 3, 1, 4, 2, 5).reshape(n, 3, height, width)
 
 
-def one_channel(patches, patch_size, size):
-    n = patches.shape[0]
-    (ph, pw), (height, width) = patch_size, size
-    x = patches.reshape(n, height // ph, width // pw, 1, ph, pw)
-    return x.permute(0, 3, 1, 4, 2, 5).reshape(n, 1, height, width)
-
-
 def cut(x: Tensor, patch_size: tuple[int, int]) -> tuple[Tensor, tuple[int, int], tuple[int, int]]:
     """What unpatchify is given for a picture."""
     return patchify(x, patch_size), patch_size, tuple(x.shape[2:])
@@ -211,7 +204,7 @@ def cut(x: Tensor, patch_size: tuple[int, int]) -> tuple[Tensor, tuple[int, int]
 
 
 def what_it_builds(built: object, asked: dict[str, tuple[int, ...]], x: Tensor) -> dict:
-    """The parameters asked for, by name; and with the same numbers in each, the output and all gradients.
+    """The parameters asked for, by name; and with the same numbers in each, the outputs and all gradients.
 
     Where the parameters are not those asked for, what would follow is left out.
     """
@@ -219,9 +212,12 @@ def what_it_builds(built: object, asked: dict[str, tuple[int, ...]], x: Tensor) 
         return {"what it builds": f"a {type(built).__name__}"}
     parameters = dict(built.named_parameters())
     seen = {"what it builds": "an nn.Module", **{name: kind_of(built, name) for name in asked}}
-    seen["all its parameters"] = ", ".join(sorted(parameters))
-    wanted = {name: f"a parameter of shape {shape}" for name, shape in asked.items()}
-    if parameters.keys() != asked.keys() or any(seen[name] != kind for name, kind in wanted.items()):
+    seen["parameters beyond these"] = ", ".join(sorted(parameters.keys() - asked.keys())) or "none"
+    if seen != {
+        "what it builds": "an nn.Module",
+        **{name: f"a parameter of shape {shape}" for name, shape in asked.items()},
+        "parameters beyond these": "none",
+    }:
         return seen
     built.to(x.dtype)
     with torch.no_grad():
@@ -232,6 +228,8 @@ def what_it_builds(built: object, asked: dict[str, tuple[int, ...]], x: Tensor) 
     seen["x, after the call"] = "as it was" if x.equal(before) else "changed"
     if seen["output"] is None or not x.equal(before):
         return seen
+    seen["output in eval()"] = built.eval()(x)
+    built.train()
     x = before.requires_grad_()
     return seen | gradients_of(built(x), {"x": x, **{name: parameters[name] for name in asked}})
 
@@ -242,6 +240,8 @@ def kind_of(built: nn.Module, name: str) -> str:
     for part in name.split("."):
         thing = getattr(thing, part, None)
     if isinstance(thing, nn.Parameter):
+        if name not in dict(built.named_parameters()):
+            return "a parameter that has another name too"
         wants = "" if thing.requires_grad else " that wants no gradient"
         return f"a parameter of shape {tuple(thing.shape)}{wants}"
     if isinstance(thing, Tensor):
@@ -257,20 +257,17 @@ def numbers_for(name: str, parameter: Tensor) -> Tensor:
 
 
 def gradients_of(value: object, wanted: dict[str, Tensor]) -> dict[str, str | Tensor]:
-    """Which tensors a gradient reaches, and what it is; the one sent back differs in every place."""
+    """Which tensors a gradient does not reach, and what it is; the one sent back differs in every place."""
     received = (None,) * len(wanted)
     if isinstance(value, Tensor) and value.requires_grad:
         sent = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).view(value.shape)
         received = torch.autograd.grad(value, tuple(wanted.values()), sent, allow_unused=True)
-    pairs = list(zip(wanted.items(), received, strict=True))
-    reached = ", ".join(name for (name, _), gradient in pairs if gradient is not None)
-    return {
-        "a gradient reaches": reached or "nothing",
-        **{
-            f"gradient of {name}": torch.zeros_like(t) if gradient is None else gradient
-            for (name, t), gradient in pairs
-        },
-    }
+    gradients = dict(zip(wanted, received, strict=True))
+    missed = ", ".join(name for name, gradient in gradients.items() if gradient is None)
+    seen = {"tensors that no gradient reaches": missed or "none"}
+    for name, gradient in gradients.items():
+        seen[f"gradient of {name}"] = torch.zeros_like(wanted[name]) if gradient is None else gradient
+    return seen
 
 
 # --- PatchEmbedding -------------------------------------------------------------------------------------------
@@ -363,17 +360,6 @@ class LinearMap(nn.Module):
         p = self.patch_size
         patches = x.unfold(2, p, p).unfold(3, p, p).permute(0, 2, 3, 1, 4, 5)
         tokens = self.projection(patches.flatten(3).flatten(1, 2))
-        return torch.cat([self.class_token.expand(len(x), -1, -1), tokens], dim=1)
-
-
-class WithoutBias(nn.Module):
-    def __init__(self, patch_size, channels, width):
-        super().__init__()
-        self.projection = nn.Conv2d(channels, width, kernel_size=patch_size, stride=patch_size, bias=False)
-        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
-
-    def forward(self, x):
-        tokens = self.projection(x).flatten(2).transpose(1, 2)
         return torch.cat([self.class_token.expand(len(x), -1, -1), tokens], dim=1)
 
 
@@ -533,19 +519,6 @@ class PostNorm(nn.Module):
         return self.norm2(x + self.mlp(x))
 
 
-class BranchNormalisedAfterwards(nn.Module):
-    def __init__(self, width, heads, mlp_width):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
-
-    def forward(self, x):
-        x = x + self.norm1(self.attention(x, x, x)[0])
-        return x + self.norm2(self.mlp(x))
-
-
 class BothShortcutsNormalised(nn.Module):
     def __init__(self, width, heads, mlp_width):
         super().__init__()
@@ -663,6 +636,20 @@ class OneHead(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, 1, batch_first=True)
         self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
+
+    def forward(self, x):
+        h = self.norm1(x)
+        x = x + self.attention(h, h, h)[0]
+        return x + self.mlp(self.norm2(x))
+
+
+class OtherEps(nn.Module):
+    def __init__(self, width, heads, mlp_width):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
 
     def forward(self, x):
@@ -848,6 +835,19 @@ def the_same_fault(x, w_q, w_k, w_v):
 def keys_are_the_queries(x, w_q, w_k, w_v):
     q, v = x @ w_q, x @ w_v
     weights = (q @ q.mT / math.sqrt(x.shape[2])).softmax(dim=2)
+    return weights @ v, weights
+
+
+def queries_are_the_keys(x, w_q, w_k, w_v):
+    k, v = x @ w_k, x @ w_v
+    weights = (k @ k.mT / math.sqrt(x.shape[2])).softmax(dim=2)
+    return weights @ v, weights
+
+
+def softmax_by_hand(x, w_q, w_k, w_v):
+    q, k, v = x @ w_q, x @ w_k, x @ w_v
+    e = (q @ k.mT / math.sqrt(x.shape[2])).exp()
+    weights = e / e.sum(dim=2, keepdim=True)
     return weights @ v, weights
 
 
@@ -1174,15 +1174,6 @@ def ones_for_the_identity(weights):
     return rollout
 
 
-def row_of_the_class_token(weights):
-    identity = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
-    rollout = identity
-    for layer in weights:
-        mixed = 0.5 * layer + 0.5 * identity
-        rollout = mixed / mixed.sum(dim=-1, keepdim=True) @ rollout
-    return rollout[:, 0]
-
-
 def rolled_out(attention_rollout: Callable, weights: Tensor, as_a_list: bool) -> Tensor:
     """One tensor, or a list with a tensor for each layer."""
     return attention_rollout(list(weights) if as_a_list else weights)
@@ -1198,6 +1189,13 @@ def drawn_weights(draw: Draw) -> tuple[Tensor, bool]:
 def with_small_ones_dropped(weights: Tensor) -> Tensor:
     """Only what is above a row's mean is kept, as one does for a clearer picture: rows no longer sum to 1."""
     return weights.where(weights >= weights.mean(dim=-1, keepdim=True), 0)
+
+
+def with_an_empty_row(weights: Tensor) -> Tensor:
+    """Token 2 is masked in every layer; only its shortcut is left."""
+    weights = weights.clone()
+    weights[..., 2, :] = 0
+    return weights
 
 
 # --- resize_positions -----------------------------------------------------------------------------------------
@@ -1248,14 +1246,6 @@ def grid_sides_swapped(positions, grid):
     return torch.cat([class_position, new.flatten(2).transpose(1, 2)], dim=1)
 
 
-def flattened_by_columns(positions, grid):
-    class_position, patch_positions = positions[:, :1], positions[:, 1:]
-    side = math.isqrt(patch_positions.shape[1])
-    old = patch_positions.transpose(1, 2).reshape(1, -1, side, side)
-    new = F.interpolate(old, size=grid, mode="bicubic", align_corners=False)
-    return torch.cat([class_position, new.transpose(1, 3).flatten(1, 2)], dim=1)
-
-
 def grid_as_a_line(positions, grid):
     class_position, patch_positions = positions[:, :1], positions[:, 1:]
     line = patch_positions.transpose(1, 2)
@@ -1285,12 +1275,14 @@ def class_position_put_last(positions, grid):
     return torch.cat([new.flatten(2).transpose(1, 2), class_position], dim=1)
 
 
-def last_thought_the_class_position(positions, grid):
-    patch_positions, class_position = positions[:, :-1], positions[:, -1:]
+def same_number_left_alone(positions, grid):
+    class_position, patch_positions = positions[:, :1], positions[:, 1:]
+    if patch_positions.shape[1] == grid[0] * grid[1]:
+        return positions
     side = math.isqrt(patch_positions.shape[1])
     old = patch_positions.transpose(1, 2).reshape(1, -1, side, side)
     new = F.interpolate(old, size=grid, mode="bicubic", align_corners=False)
-    return torch.cat([new.flatten(2).transpose(1, 2), class_position], dim=1)
+    return torch.cat([class_position, new.flatten(2).transpose(1, 2)], dim=1)
 
 
 def corners_aligned(positions, grid):
@@ -1435,10 +1427,7 @@ EXERCISES = (
             Mistake(picture_sides_swapped, "The size is (height, width): as many rows of patches as H / ph."),
             Mistake(channels_thought_last, "Inside a patch the channel comes first: the features are (C, ph, pw)."),
             Mistake(grid_thought_in_columns, "The patches run in rows from the top left: L is (H / ph, W / pw)."),
-            *(
-                Mistake(f, "The number of channels is not fixed: what a patch holds, divided by ph * pw.")
-                for f in (three_channels, one_channel)
-            ),
+            Mistake(three_channels, "The number of channels is not fixed: what a patch holds, divided by ph * pw."),
         ),
         not_allowed=(
             "torch.nn.functional.fold",
@@ -1484,7 +1473,6 @@ EXERCISES = (
                 LinearMap,
                 "The same map, but `projection` is asked to be a convolution: its weight is (width, channels, p, p).",
             ),
-            Mistake(WithoutBias, "The convolution keeps its bias."),
             *(Mistake(f, TRAINED) for f in (LayerMadeInForward, ClassTokenMadeInForward)),
             *(
                 Mistake(f, "A class token that is no parameter is not trained: `nn.Parameter` makes it one.")
@@ -1524,10 +1512,7 @@ EXERCISES = (
                 "Your pictures look at each other: attention took the batch for the sequence. It has an argument for "
                 "this.",
             ),
-            *(
-                Mistake(f, "Here the shortcut stays untouched: normalise what enters a branch, and nothing else.")
-                for f in (PostNorm, BranchNormalisedAfterwards)
-            ),
+            Mistake(PostNorm, "Here the shortcut stays untouched: normalise what enters a branch, and nothing else."),
             *(Mistake(f, STREAM) for f in (BothShortcutsNormalised, FirstShortcutNormalised)),
             Mistake(NoFirstShortcut, "Attention replaces the stream where it should add to it."),
             Mistake(NoSecondShortcut, "The MLP replaces the stream where it should add to it."),
@@ -1536,6 +1521,7 @@ EXERCISES = (
             Mistake(OnlyQueriesNormalised, "Queries, keys and values are all made from the normalised tokens."),
             Mistake(MlpFirst, "Attention comes first: the MLP then works on what it gathered."),
             Mistake(OneHead, "You have one head: attention takes the number of heads too."),
+            Mistake(OtherEps, "The layer norms keep PyTorch's eps, 1e-5; yours differs in the last digits."),
             Mistake(ReluForGelu, "Between the MLP's two maps stands nn.GELU, not nn.ReLU."),
             Mistake(NoGelu, "Without nn.GELU between them two linear maps are one."),
             Mistake(
@@ -1608,6 +1594,7 @@ EXERCISES = (
             Case("two pictures", draw(2, 4, 3), draw(3, 3), draw(3, 3), draw(3, 3)),
             Case("as many tokens as features", draw(2, 4, 4), draw(4, 4), draw(4, 4), draw(4, 4)),
             Case("one token", draw(3, 1, 2), draw(2, 2), draw(2, 2), draw(2, 2)),
+            Case("large numbers", 10 * draw(2, 5, 3).double(), *(4 * draw(3, 3).double() for _ in range(3))),
             Case("double precision", *(draw(*shape).double() for shape in ((2, 3, 5), (5, 5), (5, 5), (5, 5)))),
         ],
         drawn=drawn_projections,
@@ -1625,7 +1612,10 @@ EXERCISES = (
                 )
                 for f in (the_same_fault, no_projection)
             ),
-            Mistake(keys_are_the_queries, "Queries and keys are one tensor: the scores are still symmetric."),
+            *(
+                Mistake(f, "Queries and keys are one tensor: the scores are still symmetric.")
+                for f in (keys_are_the_queries, queries_are_the_keys)
+            ),
             *(Mistake(f, VALUES) for f in (values_are_the_tokens, values_are_the_keys, values_are_the_queries)),
             Mistake(
                 queries_and_keys_swapped,
@@ -1641,6 +1631,7 @@ EXERCISES = (
             Mistake(normalised_over_queries, "softmax runs over the keys, the last axis: each query's row sums to 1."),
             Mistake(scores_beside_the_output, "You returned the scores: the weights are what softmax makes of them."),
             Mistake(softmax_left_out, "softmax is missing: weights are positive and each row sums to 1."),
+            Mistake(softmax_by_hand, "exp of a large score overflows; softmax takes the largest of the row off first."),
             Mistake(weights_first, "The output comes first, the weights second."),
         ),
         not_allowed=(
@@ -1712,6 +1703,7 @@ EXERCISES = (
                 with_small_ones_dropped((2 * draw(3, 2, 4, 4)).softmax(dim=-1)),
                 False,
             ),
+            Case("a token that looks at nothing", with_an_empty_row((2 * draw(3, 1, 4, 4)).softmax(dim=-1)), True),
             Case("double precision", (2 * draw(4, 1, 5, 5)).double().softmax(dim=-1), True),
         ],
         drawn=drawn_weights,
@@ -1746,7 +1738,6 @@ EXERCISES = (
             ),
             *(Mistake(f, ONE_LOOK) for f in (last_layer_alone, last_layer_and_shortcut)),
             Mistake(ones_for_the_identity, "The identity has ones on its diagonal only: torch.eye."),
-            Mistake(row_of_the_class_token, "All rows are asked for, (N, L, L), not only the class token's."),
         ),
     ),
     Exercise(
@@ -1762,6 +1753,7 @@ EXERCISES = (
             Case("the same grid", draw(1, 10, 2), (3, 3)),
             Case("a smaller grid, taller than wide", draw(1, 17, 3), (3, 2)),
             Case("as many features as patches", draw(1, 10, 9), (4, 3)),
+            Case("as many patches in another shape", draw(1, 17, 3), (2, 8)),
             Case("double precision", draw(1, 5, 3).double(), (3, 2)),
         ],
         drawn=drawn_positions,
@@ -1775,14 +1767,12 @@ EXERCISES = (
                 Mistake(f, NOT_A_MAP)
                 for f in (reshaped_without_transpose, flattened_without_transpose, reshaped_there_and_back)
             ),
-            *(
-                Mistake(f, "The new grid is (H, W), rows first, and its places are read row by row.")
-                for f in (grid_sides_swapped, flattened_by_columns)
-            ),
+            Mistake(grid_sides_swapped, "The new grid is (H, W): how many rows of patches, then how many columns."),
             *(Mistake(f, LINE) for f in (grid_as_a_line, class_position_in_the_line)),
-            *(
-                Mistake(f, CLASS_POSITION)
-                for f in (class_position_dropped, class_position_put_last, last_thought_the_class_position)
+            *(Mistake(f, CLASS_POSITION) for f in (class_position_dropped, class_position_put_last)),
+            Mistake(
+                same_number_left_alone,
+                "As many patches may lie in another grid, 2 x 8 instead of 4 x 4: compare the sides, not the number.",
             ),
             Mistake(
                 corners_aligned,
