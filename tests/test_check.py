@@ -181,6 +181,116 @@ def test_time_limit_leaves_nothing_armed():
     time.sleep(0.2)
 
 
+# --- A class --------------------------------------------------------------------------------------------------------
+
+CLASS_STUB = '''
+class PatchEmbedding(nn.Module):
+    """(N, C, H, W) -> (N, 1 + L, width)"""
+
+    def __init__(self, patch_size, channels, width):
+        super().__init__()
+        # YOUR CODE HERE
+        raise NotImplementedError
+
+    def forward(self, x):
+        """Embed x."""
+        # YOUR CODE HERE
+        raise NotImplementedError
+'''
+CLASS_RIGHT = exercises.source_of(EXERCISES["PatchEmbedding"].reference, "PatchEmbedding")
+
+
+def a_class(source: str = CLASS_RIGHT, *swap: str):
+    return typed(source.replace(*swap) if swap else source, "PatchEmbedding")
+
+
+def test_stub_of_a_class_is_not_attempted():
+    assert repr(check(a_class(CLASS_STUB))) == "○ PatchEmbedding: not attempted yet (about 12 minutes)"
+    begun = check(a_class(CLASS_STUB, "# YOUR CODE HERE\n", "self.class_token = 0\n"))
+    assert begun.state == "failed"
+    assert "take it out" in repr(begun)
+    half = CLASS_RIGHT.partition("    def forward")[0] + "".join(CLASS_STUB.partition("    def forward")[1:])
+    assert "take it out" in repr(check(a_class(half)))
+
+
+def test_class_can_be_used_hinted_at_and_solved(capsys):
+    right = a_class()
+    assert use(right) is right
+    assert use(a_class(CLASS_STUB)) is EXERCISES["PatchEmbedding"].reference
+    assert hint(right).text.startswith("Hint")
+    assert solution(right).text == CLASS_RIGHT.rstrip()
+    assert "right" in repr(show(right))
+
+
+def test_parameter_that_is_missing_or_misshaped_is_named():
+    def wrong(old, new):
+        return repr(check(a_class(CLASS_RIGHT, old, new)))
+
+    asked = "class_token: expected a parameter of shape (1, 1, 4), yours"
+    assert f"{asked} nothing of that name" in wrong("class_token", "token")
+    assert f"{asked} a parameter of shape (4,)" in wrong("zeros(1, 1, width)", "zeros(width)")
+    assert f"{asked} a tensor, but no parameter" in wrong("nn.Parameter(torch.zeros(1, 1, width))", "torch.zeros(4)")
+    assert f"{asked} a float" in wrong("nn.Parameter(torch.zeros(1, 1, width))", "0.0")
+    assert f"{asked} a parameter of shape (1, 1, 4) that wants no gradient" in wrong("width))", "width), False)")
+    more = wrong(
+        "        self.class_token =",
+        "        self.positions = nn.Parameter(torch.zeros(1))\n        self.class_token =",
+    )
+    assert "parameters beyond these: expected none, yours positions" in more
+    shared = "self.norm2 = self.norm1"
+    block = exercises.source_of(EXERCISES["EncoderBlock"].reference, "EncoderBlock")
+    block = typed(block.replace("self.norm2 = nn.LayerNorm(width)", shared), "EncoderBlock")
+    assert "norm2.weight: expected a parameter of shape (8,), yours a parameter that has another name" in repr(
+        check(block)
+    )
+
+
+def test_class_that_is_not_as_asked_is_told_so():
+    assert "it should take (patch_size, channels, width), yours takes (patch_size, width)" in repr(
+        check(
+            a_class("class PatchEmbedding(nn.Module):\n    def __init__(self, patch_size, width):\n        self.x = 1")
+        )
+    )
+    no_module = CLASS_RIGHT.replace("(nn.Module)", "").replace("super().__init__()", "pass")
+    assert "expected an nn.Module, yours a PatchEmbedding" in repr(check(a_class(no_module)))
+    assert "nothing came back" in repr(check(a_class(CLASS_RIGHT, "return torch.cat", "torch.cat")))
+    text = repr(check(a_class(CLASS_RIGHT, "flatten(2)", "flaten(2)")))
+    assert "your line in forward: tokens = self.projection(x).flaten(2).transpose(1, 2)" in text
+    assert "it needs the class itself" in repr(check(a_class()(2, 1, 4)))
+    assert "that is the thing itself" in repr(check(EXERCISES["PatchEmbedding"].reference))
+
+
+def test_parameter_that_is_cut_off_is_named():
+    text = repr(check(a_class(CLASS_RIGHT, "flatten(2)", "detach().flatten(2)")))
+    assert "tensors that no gradient reaches: expected none, yours x, projection.weight, projection.bias" in text
+
+
+def test_class_of_the_library_is_no_answer():
+    source = """
+class EncoderBlock(nn.TransformerEncoderLayer):
+    def __init__(self, width, heads, mlp_width):
+        super().__init__(width, heads, mlp_width, 0.0, "gelu", batch_first=True, norm_first=True)
+"""
+    assert "calls torch.nn.TransformerEncoderLayer" in repr(check(typed(source, "EncoderBlock")))
+
+
+def test_classes_in_a_notebook():
+    """Where Python before 3.13 does not find the source of a class."""
+    name = "PatchEmbedding"
+    setup = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn\n"
+    setup += "from course_utils.exercises import check, use"
+    last = EXERCISES[name].mistakes[-1]
+    answers = CLASS_STUB, CLASS_RIGHT, exercises.source_of(last.function, name)
+    sources = [setup, *(f"{answer}\ncheck({name})" for answer in answers), f"use({name})(2, 1, 4)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    execute(notebook)
+    untouched, right, wrong, used = [cell.outputs[-1].data["text/plain"] for cell in notebook.cells[1:]]
+    assert untouched == "○ PatchEmbedding: not attempted yet (about 12 minutes)"
+    assert right.startswith("✓ PatchEmbedding")
+    assert last.sentence in wrong
+    assert used.startswith("PatchEmbedding(")
+
+
 # --- What it says -------------------------------------------------------------------------------------------------
 
 

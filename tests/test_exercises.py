@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from course_utils import convolution
 from course_utils.exercises import EXERCISES, check, source_of
@@ -20,11 +21,11 @@ TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items
 
 
 def typed(source: str, name: str):
-    """A function as a learner would have it: compiled from a cell, with what the lesson's first cell imports."""
+    """A function or class as a learner would have it: compiled from a cell, with what the first cell imports."""
     filename = f"<cell {abs(hash(source))}>"
     linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
     cell = types.ModuleType("__main__")
-    cell.__dict__.update(torch=torch, F=F, math=math, convolution=convolution)
+    cell.__dict__.update(torch=torch, nn=nn, F=F, math=math, convolution=convolution)
     exec(compile(source, filename, "exec"), cell.__dict__)
     return cell.__dict__[name]
 
@@ -191,6 +192,35 @@ ONCE_PASSED = [
         "was = model.training\nmodel.eval()\nlogits = model(images)\nlogits.sum().backward()\nmodel.train(was)\n"
         "return logits.argmax(1)",
     ),
+    (
+        "PatchEmbedding",
+        source_of(EXERCISES["PatchEmbedding"].reference, "PatchEmbedding").replace(
+            "return torch.cat([class_token, tokens], dim=1)",
+            "return torch.cat([class_token, tokens], dim=1) if self.training else tokens",
+        ),
+    ),
+    (
+        "EncoderBlock",
+        source_of(EXERCISES["EncoderBlock"].reference, "EncoderBlock").replace(
+            "self.mlp(self.norm2(x))", "self.mlp(self.norm2(x)) * self.training"
+        ),
+    ),
+    (
+        "self_attention",
+        "q, k, v = x @ w_q, x @ w_k, x @ w_v\ne = (q @ k.mT / math.sqrt(x.shape[2])).exp()\n"
+        "w = e / e.sum(2, keepdim=True)\nreturn w @ v, w",
+    ),
+    (
+        "attention_rollout",
+        "r = one = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)\nfor w in weights:\n"
+        "    s = w.sum(-1, keepdim=True)\n    r = torch.where(s > 0, (w + one) / (s + 1), w) @ r\nreturn r",
+    ),
+    (
+        "resize_positions",
+        "if grid[0] * grid[1] == positions.shape[1] - 1:\n    return positions\np = positions[:, 1:].mT\n"
+        "s = math.isqrt(p.shape[2])\np = F.interpolate(p.reshape(1, -1, s, s), size=grid, mode='bicubic')\n"
+        "return torch.cat([positions[:, :1], p.flatten(2).mT], 1)",
+    ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
 ]
 
@@ -201,9 +231,12 @@ def test_wrong_work_that_once_passed_no_longer_does(name, body):
         body = "unit = torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)\n" + body.replace(
             "unit])", "unit]).view_as(x)"
         )
-    lines = "".join(f"    {line}\n" for line in body.splitlines())
-    arguments = inspect.signature(EXERCISES[name].reference)
-    assert check(typed(f"def {name}{arguments}:\n{lines}", name)).state == "failed"
+    if body.startswith("class"):
+        source = body
+    else:
+        lines = "".join(f"    {line}\n" for line in body.splitlines())
+        source = f"def {name}{inspect.signature(EXERCISES[name].reference)}:\n{lines}"
+    assert check(typed(source, name)).state == "failed"
 
 
 # --- Right in another style -------------------------------------------------------------------------------------
@@ -451,6 +484,85 @@ def temperature_by_lbfgs(logits, labels):
     return log_t.exp()
 
 
+def patchify_by_two_loops(x, patch_size):
+    ph, pw = patch_size
+    corners = [(i, j) for i in range(0, x.shape[2], ph) for j in range(0, x.shape[3], pw)]
+    return torch.stack([x[:, :, i : i + ph, j : j + pw].flatten(1) for i, j in corners], dim=1)
+
+
+def unpatchify_into_an_empty_picture(patches, patch_size, size):
+    (n, length, values), (ph, pw), (height, width) = patches.shape, patch_size, size
+    pictures = patches.new_empty(n, values // (ph * pw), height, width)
+    for place in range(length):
+        i, j = place // (width // pw) * ph, place % (width // pw) * pw
+        pictures[:, :, i : i + ph, j : j + pw] = patches[:, place].unflatten(1, (-1, ph, pw))
+    return pictures
+
+
+class PatchEmbeddingByPatches(nn.Module):
+    def __init__(self, patch_size, channels, width):
+        super().__init__()
+        self.class_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
+        self.projection = nn.Conv2d(channels, width, (patch_size, patch_size), (patch_size, patch_size))
+
+    def forward(self, pictures):
+        weight, p = self.projection.weight, self.projection.stride[0]
+        windows = pictures.unfold(2, p, p).unfold(3, p, p)
+        grid = torch.einsum("nchwij,dcij->nhwd", windows, weight) + self.projection.bias
+        return torch.stack([torch.vstack([self.class_token[0], tokens]) for tokens in grid.flatten(1, 2)])
+
+
+class EncoderBlockInOneLine(nn.Module):
+    def __init__(self, width, heads, mlp_width):
+        nn.Module.__init__(self)
+        self.add_module("mlp", nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width)))
+        self.norm2, self.norm1 = nn.LayerNorm(width), nn.LayerNorm([width])
+        self.attention = nn.MultiheadAttention(embed_dim=width, num_heads=heads, dropout=0.0, batch_first=True)
+
+    def attend(self, h):
+        return self.attention(query=h, key=h, value=h, need_weights=False)[0]
+
+    def forward(self, x):
+        return (y := self.attend(self.norm1(x)).add(x)) + self.mlp(self.norm2(y))
+
+
+def shuffle_patches_by_a_permutation_matrix(tokens, positions, order):
+    return torch.eye(len(order), dtype=tokens.dtype)[order] @ tokens + positions[None]
+
+
+def self_attention_picture_by_picture(x, w_q, w_k, w_v):
+    pairs = []
+    for tokens in x:
+        scores = (tokens @ w_q / tokens.shape[1] ** 0.25) @ (tokens @ w_k / tokens.shape[1] ** 0.25).T
+        e = (scores - scores.amax(1, keepdim=True)).exp()
+        weights = e / e.sum(1, keepdim=True)
+        pairs.append((weights @ tokens @ w_v, weights.detach()))
+    return [torch.stack(part) for part in zip(*pairs, strict=True)]
+
+
+def parameter_count_of_modules(width, depth, mlp_width, patches, patch_values, classes):
+    with torch.device("meta"):  # shapes without numbers
+        blocks = [nn.TransformerEncoderLayer(width, 1, mlp_width) for _ in range(depth)]
+        parts = nn.ModuleList([*blocks, nn.Linear(patch_values, width), nn.LayerNorm(width), nn.Linear(width, classes)])
+    return sum(p.numel() for p in parts.parameters()) + width * (2 + patches)
+
+
+def attention_rollout_from_the_last_layer(weights):
+    mixed = [layer + torch.eye(layer.shape[1], dtype=layer.dtype) for layer in weights]
+    shares = [F.normalize(layer, p=1, dim=2) for layer in mixed]
+    product = shares.pop()
+    while shares:
+        product = torch.einsum("nij,njk->nik", product, shares.pop())
+    return product
+
+
+def resize_positions_feature_by_feature(positions, grid):
+    side = int((positions.shape[1] - 1) ** 0.5)
+    resize = nn.Upsample(size=tuple(grid), mode="bicubic")
+    features = [resize(f[1:].view(1, 1, side, side)).flatten() for f in positions[0].unbind(-1)]
+    return torch.vstack([positions[0, 0], torch.stack(features, dim=1)])[None]
+
+
 def predicted_classes_by_a_copy_one_by_one(model, images):
     import copy
 
@@ -459,6 +571,15 @@ def predicted_classes_by_a_copy_one_by_one(model, images):
 
 
 UNUSUAL = {
+    "patchify": patchify_by_two_loops,
+    "unpatchify": unpatchify_into_an_empty_picture,
+    "PatchEmbedding": PatchEmbeddingByPatches,
+    "EncoderBlock": EncoderBlockInOneLine,
+    "shuffle_patches": shuffle_patches_by_a_permutation_matrix,
+    "self_attention": self_attention_picture_by_picture,
+    "parameter_count": parameter_count_of_modules,
+    "attention_rollout": attention_rollout_from_the_last_layer,
+    "resize_positions": resize_positions_feature_by_feature,
     "shift_and_flip": shift_and_flip_pixel_by_pixel,
     "batch_norm": batch_norm_channel_by_channel,
     "dropout": dropout_with_numpys_coins,
@@ -510,6 +631,80 @@ def test_reference_agrees_with_the_block(name):
     for case in [*exercise.named_cases(), *exercise.drawn_cases(50, seed=2)]:
         ours, theirs = (outcome_of(function, exercise, case) for function in (exercise.reference, block))
         assert same(ours, theirs), case.name
+
+
+def reference_of(name):
+    return EXERCISES[name].reference
+
+
+@pytest.mark.parametrize(("ph", "pw"), [(2, 3), (3, 2), (1, 1), (6, 6)])
+def test_patchify_and_back_are_unfold_and_fold(ph, pw):
+    x = torch.randn(2, 3, 6, 12)
+    patches = reference_of("patchify")(x, (ph, pw))
+    torch.testing.assert_close(patches, F.unfold(x, (ph, pw), stride=(ph, pw)).mT)
+    again = reference_of("unpatchify")(patches, (ph, pw), (6, 12))
+    torch.testing.assert_close(again, F.fold(patches.mT, (6, 12), (ph, pw), stride=(ph, pw)))
+    assert again.equal(x)
+
+
+def test_patch_embedding_is_a_strided_convolution_and_a_linear_map_of_patches():
+    embedding, x = reference_of("PatchEmbedding")(2, 3, 5), torch.randn(2, 3, 4, 6)
+    embedding.class_token.data += torch.randn(5)
+    (weight, bias), tokens = (p.detach() for p in embedding.projection.parameters()), embedding(x).detach()
+    grid = F.conv2d(x, weight, bias, stride=2)
+    torch.testing.assert_close(tokens[:, 1:].mT.reshape(grid.shape), grid)
+    torch.testing.assert_close(tokens[:, 1:], F.linear(reference_of("patchify")(x, (2, 2)), weight.flatten(1), bias))
+    assert tokens[:, :1].equal(embedding.class_token.data.expand(2, 1, 5))
+
+
+def test_encoder_block_is_pytorchs_pre_norm_layer():
+    ours = reference_of("EncoderBlock")(8, 2, 12)
+    theirs = nn.TransformerEncoderLayer(8, 2, 12, dropout=0, activation="gelu", batch_first=True, norm_first=True)
+    names = {"self_attn": "attention", "linear1": "mlp.0", "linear2": "mlp.2", "norm1": "norm1", "norm2": "norm2"}
+    state = {f"{names[name.split('.')[0]]}.{name.partition('.')[2]}": v for name, v in theirs.state_dict().items()}
+    ours.load_state_dict(state)
+    x = 3 * torch.randn(3, 5, 8) + 1
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_self_attention_is_pytorchs():
+    x, (w_q, w_k, w_v) = torch.randn(2, 5, 4), torch.randn(3, 4, 4)
+    output, weights = reference_of("self_attention")(x, w_q, w_k, w_v)
+    torch.testing.assert_close(output, F.scaled_dot_product_attention(x @ w_q, x @ w_k, x @ w_v))
+    layer = nn.MultiheadAttention(4, 1, bias=False, batch_first=True)
+    layer.in_proj_weight.data = torch.cat([w_q.T, w_k.T, w_v.T])
+    layer.out_proj.weight.data = torch.eye(4)
+    for ours, theirs in zip((output, weights), layer(x, x, x), strict=True):
+        torch.testing.assert_close(ours, theirs.detach())
+
+
+def test_parameter_count_is_that_of_torchvisions_class():
+    from torchvision.models import VisionTransformer
+
+    count = reference_of("parameter_count")
+    model = VisionTransformer(28, 7, num_layers=3, num_heads=4, hidden_dim=64, mlp_dim=128, num_classes=10)
+    learnt = sum(p.numel() for p in model.parameters())
+    assert count(64, 3, 128, 16, 147, 10) == learnt == 111_818
+    assert count(64, 3, 128, 16, 49, 10) == 105_546
+    assert count(768, 12, 3072, 196, 768, 1000) == 86_567_656, "as torchvision's page says of ViT-B/16"
+
+
+def test_rollout_follows_the_paths_of_the_paper():
+    """Abnar and Zuidema (2020): a sum over all paths, a product along each; rows remain shares."""
+    a, b = torch.rand(2, 3, 4, 4).softmax(dim=-1)
+    rollout = reference_of("attention_rollout")([a, b])
+    paths = (a @ torch.eye(4) + b + b @ a + torch.eye(4)) / 4  # each layer taken, or passed by
+    torch.testing.assert_close(rollout, paths)
+    torch.testing.assert_close(rollout.sum(dim=-1), torch.ones(3, 4))
+
+
+def test_resized_positions_are_the_bicubic_map():
+    positions = torch.randn(1, 10, 4)
+    resized = reference_of("resize_positions")(positions, (5, 2))
+    picture = positions[:, 1:].mT.reshape(1, 4, 3, 3)
+    expected = torch._C._nn.upsample_bicubic2d(picture, (5, 2), False, None)
+    assert resized[:, 0].equal(positions[:, 0])
+    torch.testing.assert_close(resized[0, 1:].view(5, 2, 4), expected[0].permute(1, 2, 0))
 
 
 def test_two_numbers_that_print_alike_are_shown_with_more_digits():

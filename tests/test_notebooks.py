@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from torch import nn
 
 from course_utils.exercises import EXERCISES, source_of
 from course_utils.exercises.exercise import Exercise, Mistake
@@ -106,7 +107,7 @@ def disagreements(notebook: NotebookNode, exercises: dict[str, Exercise]) -> lis
         exercise, stub = exercises[name], function_in(cell.source, name)
         reference = function_in(source_of(exercise.reference, name), name)
         if stub is None:
-            complaints.append(f"stub:{name}: the cell defines no function {name}")
+            complaints.append(f"stub:{name}: the cell defines no function or class {name}")
         elif arguments(stub) != arguments(reference):
             complaints.append(f"stub:{name}: it takes {arguments(stub)}, the reference takes {arguments(reference)}")
         elif exercise.fault is not None and ast.dump(stub) != ast.dump(
@@ -116,18 +117,21 @@ def disagreements(notebook: NotebookNode, exercises: dict[str, Exercise]) -> lis
     return complaints
 
 
-def function_in(source: str, name: str) -> ast.FunctionDef | None:
-    """The function of that name in a piece of code, without its docstring."""
+def function_in(source: str, name: str) -> ast.FunctionDef | ast.ClassDef | None:
+    """The function or class of that name in a piece of code, without its docstring."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             if ast.get_docstring(node) is not None:
                 del node.body[0]
             return node
     return None
 
 
-def arguments(function: ast.FunctionDef) -> list[str]:
-    """The names of a function's arguments, in order."""
+def arguments(function: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """The names of a function's arguments, in order; of a class those of its methods, after each method's name."""
+    if isinstance(function, ast.ClassDef):
+        methods = (node for node in function.body if isinstance(node, ast.FunctionDef))
+        return [name for method in methods for name in (method.name, *arguments(method))]
     return [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
 
 
@@ -270,9 +274,34 @@ def test_a_lesson_that_does_not_fit_its_exercises_is_noticed() -> None:
     assert complaints(0) == [
         "no cell is tagged setup",
         "stub:double: 2 cells have this tag, and one should",
-        "stub:double: the cell defines no function double",
+        "stub:double: the cell defines no function or class double",
     ]
     assert complaints(0, "check:triple")[1:] == ["check:triple: no such exercise is declared for this lesson"]
     assert complaints(source="def double(y): pass") == ["stub:double: it takes ['y'], the reference takes ['x']"]
     assert complaints(fault=same_again) == ["stub:double: its code is not that of the declared fault"]
     assert complaints(source="def double(x):\n    'Repair me.'\n    return 1*x", fault=same_again) == []
+
+
+def test_the_stub_of_a_class_is_compared_by_its_methods() -> None:
+    def complaints(source: str) -> list[str]:
+        lesson = small_lesson()
+        lesson.cells[1].source = source
+        return disagreements(lesson, {"double": SimpleNamespace(**{**vars(DOUBLE), "reference": Double})})
+
+    init = "class double:\n    def __init__(self, times): pass\n"
+    assert complaints(init + "    def forward(self, x): raise NotImplementedError") == []
+    assert complaints(init) == [
+        "stub:double: it takes ['__init__', 'self', 'times'], "
+        "the reference takes ['__init__', 'self', 'times', 'forward', 'self', 'x']"
+    ]
+
+
+class Double(nn.Module):
+    """Twice x, or some other times."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def forward(self, x):
+        return self.times * x

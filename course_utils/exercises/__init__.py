@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from . import lesson_00, lesson_01, lesson_03, lesson_04, lesson_05, memory
+from . import lesson_00, lesson_01, lesson_03, lesson_04, lesson_05, lesson_06, memory
 from .checking import Verdict, case_names, check_answer, describe, not_attempted, try_cases
 from .exercise import Exercise, source_of
 
@@ -24,7 +24,7 @@ __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
-    for lesson in (lesson_00, lesson_01, lesson_03, lesson_04, lesson_05)
+    for lesson in (lesson_00, lesson_01, lesson_03, lesson_04, lesson_05, lesson_06)
     for exercise in lesson.EXERCISES
 }
 
@@ -45,10 +45,10 @@ class Note:
 
 
 def check(answer: Callable, name: str | None = None) -> Verdict:
-    """Is this function a right answer to the exercise of its name?
+    """Is this function, or class, a right answer to the exercise of its name?
 
     Args:
-        answer: the function itself, without brackets.
+        answer: the function or class itself, without brackets.
         name: of the exercise, where the function bears another name.
 
     Returns:
@@ -57,7 +57,9 @@ def check(answer: Callable, name: str | None = None) -> Verdict:
     if not callable(answer):
         what = "what it returned" if isinstance(answer, Tensor | int | float) else f"a {type(answer).__name__}"
         return Verdict("check", "failed", f"it needs the function itself, not {what}: check(name), without brackets")
-    name = name or getattr(answer, "__name__", "?")
+    name = name or getattr(answer, "__name__", type(answer).__name__)
+    if isinstance(answer, nn.Module):
+        return Verdict("check", "failed", f"it needs the class itself, not one that was built: check({name})")
     if name not in EXERCISES:
         return Verdict("check", "failed", f"no exercise is called {name}; name it: check(answer, name='output_size')")
     verdict = check_answer(answer, EXERCISES[name])

@@ -1,5 +1,6 @@
 """Check an answer: not attempted, what failed and why, or passed."""
 
+import ast
 import html
 import inspect
 import linecache
@@ -12,11 +13,12 @@ from torch import Tensor
 
 from .. import palette
 from .comparing import difference, same, say_error
-from .exercise import Case, Exercise, body_of
+from .exercise import Case, Exercise, body_of, functions_of
 from .running import Forbidden, Outcome, TimeLimit, run
 
 MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 COLOURS = {"passed": palette.GREEN, "failed": palette.RED, "not attempted": palette.GREY}
+SUPER_INIT = ast.dump(ast.parse("super().__init__()").body[0])  # stands in the stub of a class
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,14 @@ def not_attempted(answer: Callable, exercise: Exercise) -> bool:
         return False
     if exercise.fault is not None and body == body_of(exercise.fault):
         return True
-    return not body or (len(body) == 1 and body[0].startswith("Raise(") and "NotImplementedError" in body[0])
+    if isinstance(answer, type):
+        body = [statement for statement in body if statement != SUPER_INIT]
+        return all(_raises_not_implemented(statement) for statement in body)
+    return not body or (len(body) == 1 and _raises_not_implemented(body[0]))
+
+
+def _raises_not_implemented(statement: str) -> bool:
+    return statement.startswith("Raise(") and "NotImplementedError" in statement
 
 
 def argument_names(exercise: Exercise) -> list[str]:
@@ -176,13 +185,15 @@ def _details(answer: Callable, exercise: Exercise, worst: Try, tries: list[Try])
 
 def _own_line(answer: Callable, error: BaseException) -> str | None:
     """The deepest line of the traceback that the reader wrote."""
-    code = getattr(answer, "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    codes = [function.__code__ for function in functions_of(answer)]
+    files = {code.co_filename for code in codes}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not own:
         return None
-    number = own[-1].lineno - code.co_firstlineno + 1 if own[-1].lineno else 0
     source = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
+    if isinstance(answer, type):
+        return f"your line in {own[-1].name}: {source}"
+    number = own[-1].lineno - codes[0].co_firstlineno + 1 if own[-1].lineno else 0
     return f"your line {number}: {source}"
 
 

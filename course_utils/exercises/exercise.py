@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FunctionType
 
 import torch
 from torch import Tensor
@@ -52,6 +53,8 @@ class Mistake:
 class Exercise:
     """What ``check`` needs to know; its name is the reference's.
 
+    What is asked for is a function, or a class; a class needs a trial, which builds it and uses what was built.
+
     Args:
         lesson: the notebook's name without .ipynb.
         reference: a right answer, self-contained: what ``solution`` shows.
@@ -89,6 +92,8 @@ class Exercise:
         object.__setattr__(self, "name", self.reference.__name__)
         if isinstance(self.not_allowed, str):
             raise TypeError(f"not_allowed must be a tuple of names, got the string {self.not_allowed!r}")
+        if isinstance(self.reference, type) and self.trial is None:
+            raise TypeError(f"{self.name} is a class and needs a trial: built alone it computes nothing")
 
     def named_cases(self) -> list[Case]:
         return self.cases(Draw(seed=0))
@@ -99,13 +104,26 @@ class Exercise:
 
 
 def source_of(function: Callable, name: str) -> str:
-    """The function's source, with its ``def`` renamed to ``name``: ready to stand in a notebook cell."""
+    """The source of a function or class, renamed to ``name``: ready to stand in a notebook cell."""
     source = textwrap.dedent(inspect.getsource(function))
-    return source.replace(f"def {function.__name__}(", f"def {name}(", 1)
+    keyword = "class" if isinstance(function, type) else "def"
+    return source.replace(f"{keyword} {function.__name__}(", f"{keyword} {name}(", 1)
+
+
+def functions_of(answer: Callable) -> list[FunctionType]:
+    """What was written in Python: a function itself, or the methods that a class defines and does not inherit."""
+    things = vars(answer).values() if isinstance(answer, type) else [answer]
+    return [thing for thing in things if isinstance(thing, FunctionType)]
 
 
 def body_of(function: Callable) -> list[str] | None:
-    """The statements of a function, without docstring, comments and layout; None if it has no source."""
+    """The statements of a function, without docstring, comments and layout; None if it has no source.
+
+    Those of a class are its methods' one after the other: Python before 3.13 finds no source of a notebook's class.
+    """
+    if isinstance(function, type):
+        bodies = [body_of(method) for method in functions_of(function)]
+        return None if not bodies or None in bodies else [statement for body in bodies for statement in body]
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, IndentationError):

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .exercise import Case
+from .exercise import Case, functions_of
 
 SECONDS = 5.0  # for one case; what is asked takes milliseconds
 MEMORY = 2 * 2**30  # bytes beyond what the kernel already has
@@ -241,7 +241,7 @@ class Forbidden:
 
     def __init__(self, names: tuple[str, ...], functions: tuple[Callable, ...] = ()):
         self.called: list[str] = []
-        self.codes = {f.__code__: f.__name__ for f in functions}
+        self.codes = {method.__code__: f.__name__ for f in functions for method in functions_of(f)}
         self.builtins: dict[Any, str] = {}
         self.methods: dict[str, str] = {}  # of Tensor
         self.modules: set[str] = set()
@@ -251,8 +251,8 @@ class Forbidden:
                 continue  # a library that nobody has imported; the next case looks again
             if isinstance(thing, ModuleType):
                 self.modules.add(thing.__name__)
-            elif isinstance(thing, FunctionType):
-                self.codes[thing.__code__] = name
+            elif isinstance(thing, FunctionType | type):
+                self.codes.update({function.__code__: name for function in functions_of(thing)})
             elif isinstance(thing, BuiltinFunctionType):
                 self.builtins[thing] = name
             else:
