@@ -1,18 +1,21 @@
 """Train the networks that ship with the course, and print what their cards say.
 
-``python -m benchmarks.pretrained`` writes them all to data/pretrained; a name after it, only that one. Fifteen
-minutes on two threads. The test pictures are looked at once for each network, at the end.
+``python -m benchmarks.pretrained`` writes them all to data/pretrained; a name after it, only that one. Half an hour on
+two threads. The test pictures are looked at once for each network, at the end.
 """
 
 import argparse
+import functools
 from dataclasses import dataclass, replace
 
 import torch
 
 from benchmarks.classifiers import MINUTE, TEN_MINUTES, THREADS, Recipe
-from course_utils import data, training
+from benchmarks.vits import HYBRID, PURE
+from course_utils import data, training, vit
 
 SEED = 0
+BLIND = functools.partial(vit.ViT, positions="none")
 
 
 @dataclass
@@ -35,6 +38,20 @@ NETS = {
         4000,
         "FastNet()",
         "trained without label smoothing: later lessons measure generated pictures with its 64 features",
+    ),
+    "06_vit": Shipped(PURE, 900, "ViT()", "what lesson 06 trains in its notebook"),
+    "vit": Shipped(replace(PURE, augment=TEN_MINUTES.augment), 6000, "ViT()", "a Vision Transformer to look into"),
+    "vit_without_positions": Shipped(
+        replace(PURE, net=BLIND, augment=TEN_MINUTES.augment),
+        3000,
+        "ViT(positions='none')",
+        "lesson 06: a Transformer that does not know where its patches were",
+    ),
+    "hybrid_vit": Shipped(
+        replace(HYBRID, augment=TEN_MINUTES.augment),
+        6000,
+        "HybridViT()",
+        "a Vision Transformer with a convolutional stem",
     ),
 }
 
