@@ -570,6 +570,65 @@ def predicted_classes_by_a_copy_one_by_one(model, images):
     return torch.tensor([max(enumerate(twin(image[None])[0].tolist()), key=lambda c: c[1])[0] for image in images])
 
 
+def softmax_pair_by_pair(x, dim):
+    rows = x.movedim(dim, -1)
+    above = rows - rows.sort(dim=-1).values[..., -1:]
+    total = above[..., 0].exp()
+    for column in above.unbind(-1)[1:]:
+        total = total + torch.pow(math.e, column)
+    return torch.exp(above).div(total.unsqueeze(-1)).movedim(-1, dim)
+
+
+def scaled_dot_product_attention_by_einsum_and_a_large_number(q, k, v, mask):
+    scores = torch.einsum("...ld,...sd->...ls", q * q.size(-1) ** -0.25, k * k.size(-1) ** -0.25)
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.tensor(-1e9, dtype=scores.dtype))
+    return torch.einsum("...ls,...sv->...lv", scores.softmax(-1), v)
+
+
+def causal_mask_with_numpy(L, S):
+    return torch.from_numpy(np.greater_equal.outer(np.arange(L), np.arange(S)))
+
+
+def multi_head_attention_head_by_head(q, k, v, heads):
+    size = q.shape[-1] // heads
+    result = torch.zeros_like(q)
+    for head in range(heads):
+        part = slice(head * size, (head + 1) * size)
+        result[:, :, part] = F.scaled_dot_product_attention(q[..., part], k[..., part], v[..., part])
+    return result
+
+
+def attention_weights_query_by_query(q, k):
+    queries = q.unbind(dim=-2)
+    rows = [(k * query[..., None, :]).sum(-1).div(q.shape[-1] ** 0.5).softmax(-1) for query in queries]
+    return torch.stack(rows, dim=-2)
+
+
+def sinusoidal_positions_number_by_number(n, d):
+    code = np.zeros((n, d), dtype=np.float32)
+    for p, column in np.ndindex(n, d):
+        angle = p * math.exp(-(column - column % 2) * math.log(10000) / d)
+        code[p, column] = math.cos(angle) if column % 2 else math.sin(angle)
+    return torch.from_numpy(code)
+
+
+def padding_mask_length_by_length(lengths, S):
+    rows = [torch.tensor([True] * length + [False] * (S - length)) for length in lengths.tolist()]
+    return torch.stack(rows).view(-1, 1, 1, S)
+
+
+def left_neighbour_by_the_powers_of_a_turn(positions):
+    d = positions.shape[1]
+    w_q, w_k = torch.zeros(2, d, d, dtype=torch.float64)
+    for i in range(0, d, 2):
+        half = 10000 ** (-i / d) / 2
+        turn = torch.matrix_exp(torch.tensor([[0, half], [-half, 0]], dtype=torch.float64))
+        w_q[i : i + 2, i : i + 2] = 30 * turn
+        w_k[i : i + 2, i : i + 2] = 30 * turn.T
+    return [w_q, w_k]
+
+
 UNUSUAL = {
     "patchify": patchify_by_two_loops,
     "unpatchify": unpatchify_into_an_empty_picture,
@@ -580,6 +639,14 @@ UNUSUAL = {
     "parameter_count": parameter_count_of_modules,
     "attention_rollout": attention_rollout_from_the_last_layer,
     "resize_positions": resize_positions_feature_by_feature,
+    "softmax": softmax_pair_by_pair,
+    "scaled_dot_product_attention": scaled_dot_product_attention_by_einsum_and_a_large_number,
+    "causal_mask": causal_mask_with_numpy,
+    "multi_head_attention": multi_head_attention_head_by_head,
+    "attention_weights": attention_weights_query_by_query,
+    "sinusoidal_positions": sinusoidal_positions_number_by_number,
+    "padding_mask": padding_mask_length_by_length,
+    "left_neighbour": left_neighbour_by_the_powers_of_a_turn,
     "shift_and_flip": shift_and_flip_pixel_by_pixel,
     "batch_norm": batch_norm_channel_by_channel,
     "dropout": dropout_with_numpys_coins,
@@ -705,6 +772,45 @@ def test_resized_positions_are_the_bicubic_map():
     expected = torch._C._nn.upsample_bicubic2d(picture, (5, 2), False, None)
     assert resized[:, 0].equal(positions[:, 0])
     torch.testing.assert_close(resized[0, 1:].view(5, 2, 4), expected[0].permute(1, 2, 0))
+
+
+def attention_by_the_layer(q, k, v, heads):
+    """nn.MultiheadAttention whose projections change nothing."""
+    width = q.shape[-1]
+    layer = torch.nn.MultiheadAttention(width, heads, bias=False, batch_first=True, dtype=q.dtype)
+    with torch.no_grad():
+        layer.in_proj_weight.copy_(torch.eye(width).repeat(3, 1))
+        layer.out_proj.weight.copy_(torch.eye(width))
+    return layer(q, k, v, need_weights=False)[0]
+
+
+def values_that_show_the_weights(keys, like):
+    """Values for which attention gives back its weights."""
+    return torch.eye(keys, dtype=like.dtype).expand(*like.shape[:-2], keys, keys)
+
+
+def causal_mask_by_attention(L, S):
+    q, k = torch.zeros(L, 1), torch.zeros(S, 1)
+    return F.scaled_dot_product_attention(q, k, values_that_show_the_weights(S, k), is_causal=True) > 0
+
+
+LIBRARY = {  # PyTorch's function for the same
+    "softmax": torch.softmax,
+    "scaled_dot_product_attention": lambda q, k, v, mask: F.scaled_dot_product_attention(q, k, v, attn_mask=mask),
+    "causal_mask": causal_mask_by_attention,
+    "multi_head_attention": attention_by_the_layer,
+    "attention_weights": lambda q, k: F.scaled_dot_product_attention(
+        q, k, values_that_show_the_weights(k.shape[-2], k)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_reference_agrees_with_the_library(name):
+    exercise = EXERCISES[name]
+    for case in [*exercise.named_cases(), *exercise.drawn_cases(50, seed=2)]:
+        ours, theirs = (outcome_of(function, exercise, case) for function in (exercise.reference, LIBRARY[name]))
+        assert same(ours, theirs), (case.name, ours, theirs)
 
 
 def test_two_numbers_that_print_alike_are_shown_with_more_digits():
