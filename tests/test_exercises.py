@@ -92,6 +92,8 @@ def test_exercise_is_fit_to_be_set(name):
 EDGES = "a = f(x.roll(shift, -1)); b = f(x).roll(shift // stride, -1); w = a.shape[-1]; m = w // 4"
 WINDOWS = "w = F.pad(x, (padding,) * 4, value=-math.inf).unfold(2, kernel_size, stride or kernel_size)"
 WINDOWS += ".unfold(3, kernel_size, stride or kernel_size)"
+SCORES = "s = q @ k.mT / math.sqrt(q.shape[-1])"
+MIX = "return torch.softmax(s, -1) @ v"
 RIGHT_SHARE = "was = model.training\nmodel.eval()\nr = n = 0\nfor x, y in batches:\n"
 RIGHT_SHARE += "    r += (model(x).argmax(1) == y).sum().item(); n += len(y)\nmodel.train(was)"
 ONCE_PASSED = [
@@ -222,6 +224,19 @@ ONCE_PASSED = [
         "return torch.cat([positions[:, :1], p.flatten(2).mT], 1)",
     ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
+    ("scaled_dot_product_attention", f"{SCORES}; s = s if mask is None else s.masked_fill(~mask, -1e3)\n{MIX}"),
+    (
+        "scaled_dot_product_attention",
+        f"{SCORES}; s = s if mask is None else s.masked_fill(~mask, -math.inf)\np = (s - s.max()).exp()\n"
+        "return p / p.sum(-1, keepdim=True) @ v",
+    ),
+    ("attention_weights", f"{SCORES}\nreturn s.exp() / s.exp().sum(-1, keepdim=True)"),
+    ("causal_mask", "return torch.ones(9, 9, dtype=torch.bool).tril()[:L, :S]"),
+    (
+        "sinusoidal_positions",
+        "a = torch.arange(50)[:, None] * 10000 ** (-torch.arange(0, d, 2) / d)\n"
+        "return torch.stack([a.sin(), a.cos()], -1).flatten(1)[:n]",
+    ),
 ]
 
 
@@ -237,6 +252,22 @@ def test_wrong_work_that_once_passed_no_longer_does(name, body):
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         source = f"def {name}{inspect.signature(EXERCISES[name].reference)}:\n{lines}"
     assert check(typed(source, name)).state == "failed"
+
+
+def test_values_that_outnumber_the_keys_do_not_kill_the_kernel():
+    """PyTorch's fused attention writes beyond the end of the keys, where nobody looks at the shapes."""
+    heads = "zip(*(x.chunk(heads, -1) for x in (q, k, v)))"
+    body = f"return torch.cat([F.scaled_dot_product_attention(a, a, c) for a, b, c in {heads}], -1)"
+    verdict = check(typed(f"def multi_head_attention(q, k, v, heads):\n    {body}\n", "multi_head_attention"))
+    assert verdict.state == "failed"
+
+
+def test_first_pair_alone_is_rejected_however_large_its_factor():
+    turn = "[[math.cos(1), math.sin(1)], [-math.sin(1), math.cos(1)]]"
+    body = f"d = positions.shape[1]; w = torch.zeros(d, d); w[:2, :2] = torch.tensor({turn})"
+    answer = typed(f"def left_neighbour(positions):\n    {body}\n    return 1e3 * w, torch.eye(d)\n", "left_neighbour")
+    exercise = EXERCISES["left_neighbour"]
+    assert any(try_case(answer, exercise, case).wrong for case in exercise.named_cases())
 
 
 # --- Right in another style -------------------------------------------------------------------------------------

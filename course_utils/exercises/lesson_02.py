@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .exercise import Case, Draw, Exercise, Mistake
 
@@ -525,6 +526,16 @@ def tokens_that_find_themselves() -> tuple[Tensor, Tensor, Tensor, int]:
     return corners, corners.clone(), torch.arange(12.0).view(1, 3, 4), 2
 
 
+def heads_without_fused_kernels(multi_head_attention: Callable, q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """The answer, if with F.scaled_dot_product_attention then with the version of it that looks at shapes.
+
+    The fused one for processors does not: where there are more values than keys it reads, and its gradient writes,
+    beyond the end of the keys, and the kernel dies (github.com/pytorch/pytorch/pull/193728).
+    """
+    with sdpa_kernel(SDPBackend.MATH):
+        return multi_head_attention(q, k, v, heads)
+
+
 def drawn_heads(draw: Draw) -> tuple[Tensor, Tensor, Tensor, int]:
     """As many keys as queries or not; float64 now and then, and axes that lie in another order in memory."""
     n, queries, heads, width = draw.whole(1, 3), draw.whole(1, 5), draw.whole(1, 4), draw.whole(1, 4)
@@ -569,11 +580,6 @@ def scaled_by_the_width_itself(q, k):
     return torch.softmax(scores, dim=-1)
 
 
-def scaled_up(q, k):
-    scores = q @ k.mT * math.sqrt(q.shape[-1])
-    return torch.softmax(scores, dim=-1)
-
-
 def scaled_by_the_keys(q, k):
     scores = q @ k.mT / math.sqrt(k.shape[-2])
     return torch.softmax(scores, dim=-1)
@@ -598,9 +604,14 @@ def rows_made_to_sum_to_one(q, k):
     return weights / weights.sum(dim=-1, keepdim=True)
 
 
-def softmax_twice(q, k):
-    weights = torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), dim=-2)
-    return torch.softmax(weights, dim=-1)
+def shares_without_a_shift(q, k):
+    powers = (q @ k.mT / math.sqrt(q.shape[-1])).exp()
+    return powers / powers.sum(dim=-1, keepdim=True)
+
+
+def scaled_in_place(q, k):
+    q /= math.sqrt(q.shape[-1])
+    return torch.softmax(q @ k.mT, dim=-1)
 
 
 def keys_look_at_queries(q, k):
@@ -639,21 +650,8 @@ def a_frequency_for_each_column(n, d):
     return code
 
 
-def twice_the_column(n, d):
-    angles = torch.arange(n)[:, None] * 10000 ** (-2 * torch.arange(d) / d)
-    code = torch.zeros(n, d)
-    code[:, 0::2] = angles[:, 0::2].sin()
-    code[:, 1::2] = angles[:, 1::2].cos()
-    return code
-
-
 def number_of_the_pair(n, d):
     angles = torch.arange(n)[:, None] * 10000 ** (-torch.arange(d // 2) / d)
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-
-
-def twice_the_even_column(n, d):
-    angles = torch.arange(n)[:, None] * 10000 ** (-2 * torch.arange(0, d, 2) / d)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
@@ -669,11 +667,6 @@ def exponent_rounded_down(n, d):
 
 def logarithm_forgotten(n, d):
     angles = torch.arange(n)[:, None] * torch.exp(-torch.arange(0, d, 2) / d)
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
-
-
-def thousand(n, d):
-    angles = torch.arange(n)[:, None] * 1000 ** (-torch.arange(0, d, 2) / d)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
@@ -796,10 +789,6 @@ def real_ones_and_zeros(lengths, S):
     return (torch.arange(S) < lengths[:, None])[:, None, None, :].float()
 
 
-def real_whole_ones_and_zeros(lengths, S):
-    return (torch.arange(S) < lengths[:, None])[:, None, None, :].long()
-
-
 def padding_first(lengths, S):
     return (torch.arange(S) >= S - lengths[:, None])[:, None, None, :]
 
@@ -893,6 +882,13 @@ def one_angle_for_all_pairs(positions):
     return 100 * torch.block_diag(*[turn] * (d // 2)), torch.eye(d)
 
 
+def first_pair_alone(positions):
+    d = positions.shape[1]
+    w_q = torch.zeros(d, d)
+    w_q[:2, :2] = torch.tensor([[math.cos(1), math.sin(1)], [-math.sin(1), math.cos(1)]])
+    return 100 * w_q, torch.eye(d)
+
+
 def no_minus(positions):
     d = positions.shape[1]
     w_q = torch.zeros(d, d)
@@ -962,6 +958,7 @@ LAST_TWO_AXES = (
 )
 ONE_KEY_FROM_THE_MASK = "No mask is None: ask `mask is not None` first, and then use its numbers, not its truth."
 NO_GRADIENT = "The values are right, but nothing can be learnt through a detached tensor: leave `detach` out."
+QUERIES_CHANGED = "`/=` changes the caller's queries: `q / ...` makes new ones."
 BOOL = "A mask of numbers is *added* to the scores, where 0 and 1 hardly block anything: return bool."
 ROWS_ARE_QUERIES = "The shape is (L, S): a row for each query, a column for each key."
 SPLIT_THE_WIDTH = (
@@ -970,8 +967,6 @@ SPLIT_THE_WIDTH = (
 )
 SIDE_BY_SIDE = "Heads are laid side by side, so that all they have found stays there: join them along the width."
 OWN_LOOK = "Each head has a look of its own: scores and softmax are computed in each head."
-FREQUENCY_OF_A_PAIR = "Columns come in pairs: sine and cosine share one frequency."
-EVEN_COLUMN = "The even *column* number goes into the exponent: 0, 2, 4, ... The second pair has 10000^(-2/d)."
 ASKED_ORDER = "As good a code as ours, but in another order: sin, cos, sin, cos, ... is asked for."
 LINES_UP = (
     "Shapes align from the right: against (N, heads, L, S) your pictures' axis would not meet the first. Put in one "
@@ -1109,10 +1104,10 @@ EXERCISES = (
             ),
             Case(
                 "the best key is blocked",
-                torch.tensor([[20.0, 0.0, 0.0, 0.0], [-20.0, 0.0, 0.0, 0.0]]),
-                torch.tensor([[-20.0, 0.0, 0.0, 0.0], [20.0, 0.0, 0.0, 0.0], [-20.0, 0.0, 0.0, 0.0]]),
+                torch.tensor([[60.0, 0.0, 0.0, 0.0], [-60.0, 0.0, 0.0, 0.0]]),
+                torch.tensor([[-60.0, 0.0, 0.0, 0.0], [60.0, 0.0, 0.0, 0.0], [-60.0, 0.0, 0.0, 0.0]]),
                 torch.tensor([[1.0], [5.0], [2.0]]),
-                torch.tensor([[True, False, True], [False, True, False]]),
+                torch.tensor([[True, False, True], [True, True, False]]),
             ),
             Case(
                 "large scores",
@@ -1183,7 +1178,7 @@ EXERCISES = (
                 "With large scores exp overflows: leave the powers to `torch.softmax`, which takes the largest off.",
             ),
             Mistake(attention_detached, NO_GRADIENT),
-            Mistake(queries_scaled_in_place, "`/=` changes the caller's queries: `q / ...` makes new ones."),
+            Mistake(queries_scaled_in_place, QUERIES_CHANGED),
         ),
         not_allowed=(
             "torch.nn.functional.scaled_dot_product_attention",
@@ -1203,7 +1198,7 @@ EXERCISES = (
             Case("one query, one key", 1, 1),
             Case("one query, three keys", 1, 3),
         ],
-        drawn=lambda draw: (draw.whole(1, 9), draw.whole(1, 9)),
+        drawn=lambda draw: (draw.whole(1, 30), draw.whole(1, 30)),
         hints=(
             "Write it down for three queries and three keys, a row for each query: who may see key 2?",
             "The allowed places are on the diagonal and below it.",
@@ -1236,6 +1231,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=multi_head_attention,
+        trial=heads_without_fused_kernels,
         minutes=12,
         difficulty=3,
         gradients=True,
@@ -1310,6 +1306,11 @@ EXERCISES = (
             Case("as many queries as keys", draw(4, 9), draw(4, 9)),
             Case("64 numbers in each key", draw(3, 64), draw(5, 64)),
             Case("one query", draw(1, 6), draw(4, 6)),
+            Case(
+                "large scores",
+                torch.tensor([[40.0, 0.0, 0.0, 0.0]]),
+                torch.tensor([[40.0, 0.0, 0.0, 0.0], [39.9, 0.0, 0.0, 0.0]]),
+            ),
             Case("a batch of two", draw(2, 3, 8), draw(2, 4, 8)),
             Case("a batch of one and two heads, float64", draw(1, 2, 3, 5).double(), draw(1, 2, 6, 5).double()),
         ],
@@ -1337,7 +1338,6 @@ EXERCISES = (
                 scaled_by_the_width_itself,
                 "That flattens too much: the *standard deviation* of q.k is the root of d.",
             ),
-            Mistake(scaled_up, "Multiplied, the scores spread even more: divide by the root of d."),
             Mistake(scaled_by_the_keys, WHICH_WIDTH),
             Mistake(scaled_after_the_softmax, "The scale belongs before the softmax: your rows no longer sum to 1."),
             Mistake(scaled_by_a_fixed_width, "That is right for one width alone: take d from the shape of q."),
@@ -1346,7 +1346,11 @@ EXERCISES = (
                 rows_made_to_sum_to_one,
                 "Divided once more the rows sum to 1, but softmax's shares are others: choose the right axis at once.",
             ),
-            Mistake(softmax_twice, "A softmax of weights squashes them once more: one softmax, along the right axis."),
+            Mistake(
+                shares_without_a_shift,
+                "Repaired, but with large scores exp overflows: leave the powers to `torch.softmax`.",
+            ),
+            Mistake(scaled_in_place, QUERIES_CHANGED),
             Mistake(keys_look_at_queries, "Queries and keys have changed places: a row for each query is asked for."),
             Mistake(all_pairs_share_one, "All pairs together sum to 1: each row should."),
         ),
@@ -1368,24 +1372,26 @@ EXERCISES = (
             Case("three positions, one pair", 3, 2),
             Case("two positions, three pairs", 2, 6),
             Case("four positions, two pairs", 4, 4),
-            Case("fifty positions, sixteen pairs", 50, 32),
+            Case("150 positions, sixteen pairs", 150, 32),
         ],
-        drawn=lambda draw: (draw.whole(1, 40), 2 * draw.whole(1, 16)),
+        drawn=lambda draw: (draw.whole(1, 200), 2 * draw.whole(1, 16)),
         hints=(
             "Row 0 is sin 0, cos 0, ...: 0, 1, 0, 1. The first pair of row p is sin p, cos p.",
             "All angles at once: positions as a column (n, 1) times frequencies as a row (d / 2,).",
             "Into every second column: `code[:, 0::2] = angles.sin()`, and the cosines from column 1 on.",
         ),
         mistakes=(
-            *(Mistake(f, FREQUENCY_OF_A_PAIR) for f in (a_frequency_for_each_column, twice_the_column)),
-            *(Mistake(f, EVEN_COLUMN) for f in (number_of_the_pair, twice_the_even_column)),
+            Mistake(a_frequency_for_each_column, "Columns come in pairs: sine and cosine share one frequency."),
+            Mistake(
+                number_of_the_pair,
+                "The even *column* number goes into the exponent: 0, 2, 4, ... The second pair has 10000^(-2/d).",
+            ),
             Mistake(
                 frequencies_that_grow,
                 "Frequencies should fall: yours grow until neighbours are unrelated. The exponent is negative.",
             ),
             Mistake(exponent_rounded_down, "`//` rounds the exponent to a whole number: divide with `/`."),
             Mistake(logarithm_forgotten, "exp needs the logarithm of 10000: 10000^a is exp(a log 10000)."),
-            Mistake(thousand, "The base is 10000; yours is another."),
             Mistake(
                 down_to_the_very_last,
                 "Yours end at 1/10000 exactly; in the formula the last frequency is 10000^(-(d - 2)/d), a little more.",
@@ -1443,7 +1449,7 @@ EXERCISES = (
             ),
             *(Mistake(f, REAL_IS_TRUE) for f in (true_for_padding, true_beyond_the_length)),
             Mistake(as_wide_as_the_longest, "S tells how many tokens there are; the longest may be shorter than that."),
-            *(Mistake(f, BOOL) for f in (real_ones_and_zeros, real_whole_ones_and_zeros)),
+            Mistake(real_ones_and_zeros, BOOL),
             Mistake(padding_first, "The real tokens stand first, the padding after them."),
             Mistake(the_last_real_one_alone, "That marks the last real token alone: all up to it are real."),
             Mistake(
@@ -1463,10 +1469,10 @@ EXERCISES = (
             Case("16 positions, 32 numbers each", sinusoidal_positions(16, 32)),
             Case("as many positions as numbers", sinusoidal_positions(8, 8)),
             Case("6 positions, 16 numbers each", sinusoidal_positions(6, 16)),
-            Case("40 positions, 8 numbers each", sinusoidal_positions(40, 8)),
+            Case("50 positions, 8 numbers each", sinusoidal_positions(50, 8)),
             Case("two positions", sinusoidal_positions(2, 12)),
         ],
-        drawn=lambda draw: (sinusoidal_positions(draw.whole(2, 40), 2 * draw.whole(4, 24)),),
+        drawn=lambda draw: (sinusoidal_positions(draw.whole(2, 60), 2 * draw.whole(4, 24)),),
         hints=(
             "The code of p times the code of s is a sum of cos((p - s) f) over the pairs: it is largest at s = p.",
             "So turn the queries back by one position: sin(a - f) and cos(a - f) are made of sin a and cos a by a 2x2 "
@@ -1493,6 +1499,11 @@ EXERCISES = (
             Mistake(
                 one_angle_for_all_pairs,
                 "One step turns each pair by its own frequency, the first by 1, the last by almost nothing.",
+            ),
+            Mistake(
+                first_pair_alone,
+                "The first pair has nearly come round after 6 positions, and again after 44: the slower ones, turned "
+                "by their own angles, tell those apart.",
             ),
             Mistake(no_minus, "A turn has a minus before one of its two sines; without it the pair is mirrored."),
             Mistake(
