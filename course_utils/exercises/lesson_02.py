@@ -1044,6 +1044,7 @@ EXERCISES = (
             ),
         ),
         not_allowed=(
+            "course_utils.attention",
             "torch.softmax",
             "torch.Tensor.softmax",
             "torch.nn.functional.softmax",
@@ -1181,6 +1182,7 @@ EXERCISES = (
             Mistake(queries_scaled_in_place, QUERIES_CHANGED),
         ),
         not_allowed=(
+            "course_utils.attention",
             "torch.nn.functional.scaled_dot_product_attention",
             "torch.nn.functional.multi_head_attention_forward",
             "torch.nn.MultiheadAttention.forward",
@@ -1227,6 +1229,7 @@ EXERCISES = (
             Mistake(everything_allowed, "Nothing is blocked: keys after the query are what it must not see."),
             Mistake(lists_of_bools, "A tensor is asked for: `torch.tensor(...)` makes one of your lists."),
         ),
+        not_allowed=("course_utils.attention",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1288,7 +1291,11 @@ EXERCISES = (
                 "There may be more keys than queries, or fewer: take the number of tokens from each tensor itself.",
             ),
         ),
-        not_allowed=("torch.nn.MultiheadAttention.forward", "torch.nn.functional.multi_head_attention_forward"),
+        not_allowed=(
+            "course_utils.attention",
+            "torch.nn.MultiheadAttention.forward",
+            "torch.nn.functional.multi_head_attention_forward",
+        ),
     ),
     Exercise(
         lesson=LESSON,
@@ -1355,6 +1362,7 @@ EXERCISES = (
             Mistake(all_pairs_share_one, "All pairs together sum to 1: each row should."),
         ),
         not_allowed=(
+            "course_utils.attention",
             "torch.nn.functional.scaled_dot_product_attention",
             "torch.nn.functional.multi_head_attention_forward",
             "torch.nn.MultiheadAttention.forward",
@@ -1405,6 +1413,7 @@ EXERCISES = (
             Mistake(positions_along_the_columns, "A row for each position, a column for each number: (n, d)."),
             Mistake(code_in_float64, "float32 is asked for, the dtype of the tokens that the code is added to."),
         ),
+        not_allowed=("course_utils.attention",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1457,6 +1466,7 @@ EXERCISES = (
                 "The lengths lie along the tokens: make them a column, `lengths[:, None]`.",
             ),
         ),
+        not_allowed=("course_utils.attention",),
     ),
     Exercise(
         lesson=LESSON,

@@ -1385,6 +1385,7 @@ EXERCISES = (
             Mistake(all_pictures_in_one_row, "The pictures are no longer apart: N stays an axis of its own."),
         ),
         not_allowed=(
+            "course_utils.vit",
             "torch.nn.functional.unfold",
             "torch.nn.Unfold",
             "torch._C._nn.im2col",
@@ -1430,6 +1431,7 @@ EXERCISES = (
             Mistake(three_channels, "The number of channels is not fixed: what a patch holds, divided by ph * pw."),
         ),
         not_allowed=(
+            "course_utils.vit",
             "torch.nn.functional.fold",
             "torch.nn.Fold",
             "torch._C._nn.col2im",
@@ -1485,6 +1487,7 @@ EXERCISES = (
                 ClassTokenAdded, "The class token is a token of its own, in front of the others, not added to them."
             ),
         ),
+        not_allowed=("course_utils.vit",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1530,6 +1533,8 @@ EXERCISES = (
             ),
         ),
         not_allowed=(
+            "course_utils.layers",
+            "course_utils.attention",
             "torch.nn.TransformerEncoderLayer",
             "torch.nn.TransformerEncoder",
             "torch.nn.TransformerDecoderLayer",
@@ -1575,6 +1580,7 @@ EXERCISES = (
                 positions_as_more_features, "The positions are added to the tokens, number by number, not appended."
             ),
         ),
+        not_allowed=("course_utils.vit",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1635,6 +1641,7 @@ EXERCISES = (
             Mistake(weights_first, "The output comes first, the weights second."),
         ),
         not_allowed=(
+            "course_utils.attention",
             "torch.nn.functional.scaled_dot_product_attention",
             "torch.nn.functional.multi_head_attention_forward",
         ),
@@ -1677,6 +1684,7 @@ EXERCISES = (
             Mistake(one_block, "There are depth blocks, each with numbers of its own."),
             Mistake(half_an_mlp, "The MLP has two maps: to mlp_width and back."),
         ),
+        not_allowed=("course_utils.vit",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1739,6 +1747,7 @@ EXERCISES = (
             *(Mistake(f, ONE_LOOK) for f in (last_layer_alone, last_layer_and_shortcut)),
             Mistake(ones_for_the_identity, "The identity has ones on its diagonal only: torch.eye."),
         ),
+        not_allowed=("course_utils.explain",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1781,5 +1790,6 @@ EXERCISES = (
             *(Mistake(f, 'mode="bicubic" is asked for: it bends smoothly.') for f in (bilinear, nearest)),
             Mistake(smoothed_before_it_shrinks, "antialias smooths before it shrinks; it is not asked for here."),
         ),
+        not_allowed=("course_utils.vit",),
     ),
 )
