@@ -262,6 +262,12 @@ def test_values_that_outnumber_the_keys_do_not_kill_the_kernel():
     assert verdict.state == "failed"
 
 
+def test_matrices_that_cannot_be_multiplied_with_the_code_are_no_answer():
+    body = "d = positions.shape[1]\n    return torch.eye(d).double(), torch.eye(d).double()"
+    verdict = check(typed(f"def left_neighbour(positions):\n    {body}\n", "left_neighbour"))
+    assert "same dtype" in repr(verdict)
+
+
 def test_first_pair_alone_is_rejected_however_large_its_factor():
     turn = "[[math.cos(1), math.sin(1)], [-math.sin(1), math.cos(1)]]"
     body = f"d = positions.shape[1]; w = torch.zeros(d, d); w[:2, :2] = torch.tensor({turn})"
@@ -657,7 +663,7 @@ def left_neighbour_by_the_powers_of_a_turn(positions):
         turn = torch.matrix_exp(torch.tensor([[0, half], [-half, 0]], dtype=torch.float64))
         w_q[i : i + 2, i : i + 2] = 30 * turn
         w_k[i : i + 2, i : i + 2] = 30 * turn.T
-    return [w_q, w_k]
+    return [w_q.float(), w_k.float()]
 
 
 UNUSUAL = {

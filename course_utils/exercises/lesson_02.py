@@ -16,7 +16,7 @@ LESSON = "02_attention"
 
 
 def softmax(x, dim):
-    """Any shape -> the same, positive shares: along dim they sum to 1, for very large and very small scores too"""
+    """Any shape -> the same: along dim the shares sum to 1, for very large and very small scores too"""
     powers = (x - x.amax(dim, keepdim=True)).exp()  # the largest power is 1: nothing overflows, no sum is 0
     return powers / powers.sum(dim, keepdim=True)
 
@@ -939,8 +939,8 @@ def a_head_over_positions(left_neighbour: Callable, positions: Tensor) -> dict |
             raise TypeError(f"{name} should be a tensor, yours is a {type(matrix).__name__}")
         if matrix.shape != (d, d):
             raise ValueError(f"{name} should have the shape (d, d) = {(d, d)}, yours has {tuple(matrix.shape)}")
-    code, w_q, w_k = positions.double(), pair[0].double(), pair[1].double()
-    weights = torch.softmax((code @ w_q) @ (code @ w_k).mT / math.sqrt(d), dim=-1)
+    w_q, w_k = pair
+    weights = torch.softmax((positions @ w_q) @ (positions @ w_k).T / math.sqrt(d), dim=-1)
     enough = bool((weights.diagonal(offset=-1) >= 0.9).all())  # below the diagonal: query p, key p - 1
     return {
         "the matrices hold": "numbers" if w_q.isfinite().all() and w_k.isfinite().all() else "infinity or nan",
