@@ -4,6 +4,7 @@ They are made without pyplot, so nothing is kept open behind the reader's back a
 """
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from torch import Tensor
 
 from . import palette
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DPI = 110
 FONT = 9.0
+HULL = "#eceef2"  # an area behind dots
 
 
 class Picture(Figure):
@@ -540,6 +542,82 @@ def heat(pictures: Tensor, maps: dict[str, Tensor], titles: Sequence[str]) -> Pi
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_visible(False)
+    return figure
+
+
+def lookup(names: str, keys: Tensor, query: Tensor, weights: Tensor, values: Tensor, output: Tensor) -> Picture:
+    """A soft look-up in the plane: keys and a query, the weights, and the output inside the hull of the values.
+
+    Args:
+        names: a letter for each key.
+        keys, values: (S, 2).
+        query, output: (2,).
+        weights: (S,); the more, the larger a key's and a value's dot.
+    """
+    figure = Picture(8.4, 3.1, layout=None)  # an explorer draws often
+    plane, bars, mixed = (
+        figure.add_axes((left, 0.13, width, 0.74)) for left, width in ((0.04, 0.32), (0.41, 0.2), (0.66, 0.32))
+    )
+    sizes = (20 + 500 * weights).tolist()
+    for axes, points, color in ((plane, keys, palette.BLUE), (mixed, values, palette.GREEN)):
+        axes.scatter(*points.T.tolist(), s=sizes, color=color, alpha=0.75, edgecolor=palette.PAPER)
+        for name, (x, y) in zip(names, points.tolist(), strict=True):
+            axes.annotate(
+                name, (x, y), (0, 13), textcoords="offset points", ha="center", fontsize=FONT, color=palette.INK
+            )
+    plane.annotate(
+        "", query.tolist(), (0, 0), arrowprops={"color": palette.ORANGE, "arrowstyle": "-|>", "linewidth": 2}
+    )
+    plane.set_title("keys, and the query (arrow)")
+    for corners in itertools.combinations(values[weights > 0].tolist(), 3):  # the hull is made of all their triangles
+        mixed.add_patch(Polygon(corners, facecolor=HULL, edgecolor=HULL, zorder=0))
+    mixed.plot(*output.tolist(), "X", color=palette.ORANGE, markersize=11, markeredgecolor=palette.PAPER)
+    mixed.set_title("values, and the output (cross)")
+    for axes in (plane, mixed):
+        axes.set(xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+    drawn = bars.barh(list(names), weights.tolist(), color=palette.BLUE, height=0.65)
+    bars.bar_label(drawn, fmt="%.2f", padding=2, fontsize=FONT - 1, color=palette.INK)
+    bars.invert_yaxis()
+    bars.set(xlim=(0, 1.25), xticks=[], title="weights")
+    for axes in figure.axes:
+        axes.title.set(fontsize=FONT, color=palette.INK)
+        plain(axes)
+    return figure
+
+
+def patches(
+    picture: Tensor, grid: tuple[int, int], left_out: Tensor, asking: int | None, weights: Tensor, names: Sequence[str],
+    probabilities: Tensor,
+) -> Picture:  # fmt: skip
+    """A picture in patches, where a Transformer looks in it, and how probable it holds each class.
+
+    Args:
+        picture: (H, W), black 0 to white 255.
+        grid: rows and columns of patches.
+        left_out: (patches,) bool; these are crossed out.
+        asking: the patch whose look is shown, framed; None where it is the mean of all.
+        weights: (patches,), how much each is looked at.
+        names: of the classes.
+        probabilities: (C,).
+    """
+    figure = judged(picture, names, probabilities, torch.zeros(grid))
+    seen, looks = figure.axes[:2]
+    height, width = picture.shape[0] / grid[0], picture.shape[1] / grid[1]
+    looks.clear()
+    looks.imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    looks.imshow(
+        weights.view(grid).numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=0, interpolation="nearest",
+        extent=(-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5),
+    )  # fmt: skip
+    looks.set_title(f"where it looks (light: up to {weights.max():.2f})", fontsize=FONT, color=palette.INK)
+    seen.set_title("what it is given", fontsize=FONT, color=palette.INK)
+    for axes in (seen, looks):
+        axes.set_axis_off()
+        for place in left_out.nonzero().flatten().tolist():
+            top, left = place // grid[1] * height - 0.5, place % grid[1] * width - 0.5
+            axes.add_patch(Rectangle((left, top), width, height, facecolor=palette.GREY, edgecolor=palette.PAPER))
+        if asking is not None:
+            frame(axes, asking // grid[1] * height, asking % grid[1] * width, height, width)
     return figure
 
 

@@ -5,6 +5,7 @@ drawn is left in its place.
 """
 
 import base64
+import math
 from typing import ClassVar
 
 import ipywidgets
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import augment, convolution, data, explain, optimizers, plots, training
+from . import attention, augment, convolution, data, explain, optimizers, plots, training, vit
 
 WIDE = {"description_width": "110px"}
 
@@ -331,6 +332,136 @@ class Looking(Explorer):
             f"It is: <b>{label}</b>. The network says: <b>{data.CLASSES[named]}</b> ({p[named]:.2f}). "
             f"In the middle: what speaks for <b>{data.CLASSES[about]}</b>."
         )
+
+
+class SoftLookup(Explorer):
+    """A query among six keys: scores, weights, the output among the values, and how saturated the softmax is.
+
+    Keys are seen in a plane. To show what the length d of keys does, scores are spread as those of independent numbers
+    would be: the plane's dot product, times the root of d / 2.
+    """
+
+    NAMES = "ABCDEF"
+    KEYS = torch.tensor([[1.6, 0.3], [0.6, 1.5], [-0.9, 1.2], [-1.6, -0.3], [-0.5, -1.4], [0.9, -1.1]])
+    VALUES = torch.tensor([[1.5, -1.2], [-0.2, 0.2], [1.2, 1.3], [-1.5, 1.0], [0.2, -1.5], [-1.6, -0.9]])
+
+    def __init__(self):
+        wide = {"width": "300px"}
+        self.right = ipywidgets.FloatSlider(
+            1.0, min=-2, max=2, step=0.1, description="query, right", style=WIDE, layout=wide
+        )
+        self.up = ipywidgets.FloatSlider(0.8, min=-2, max=2, step=0.1, description="query, up", style=WIDE, layout=wide)
+        self.d = ipywidgets.SelectionSlider(options=[2, 8, 32, 128, 512], description="d", style=WIDE, layout=wide)
+        self.scaled = ipywidgets.Checkbox(True, description="divide by the root of d", indent=False)
+        small = {"width": "50px"}
+        self.may_look = [ipywidgets.Checkbox(True, description=name, indent=False, layout=small) for name in self.NAMES]
+        allowed = ipywidgets.HBox([ipywidgets.Label("may look at"), *self.may_look], layout={"flex_flow": "row wrap"})
+        layout = ipywidgets.VBox(
+            [ipywidgets.HBox([self.right, self.up], layout={"flex_flow": "row wrap"}),
+             ipywidgets.HBox([self.d, self.scaled], layout={"flex_flow": "row wrap"}), allowed]
+        )  # fmt: skip
+        super().__init__("Explorer: a soft look-up", [self.right, self.up, self.d, self.scaled, *self.may_look], layout)
+
+    def weights(self) -> Tensor:
+        """(6,), for the controls as they stand"""
+        query = torch.tensor([[self.right.value, self.up.value]]) * (self.d.value / 2) ** 0.5
+        mask = torch.tensor([[box.value for box in self.may_look]])
+        scale = self.d.value**-0.5 if self.scaled.value else 1.0
+        return attention.attention_weights(query, self.KEYS, mask, scale=scale)[0]
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        weights, query = self.weights(), torch.tensor([self.right.value, self.up.value])
+        output, seen = weights @ self.VALUES, sum(box.value for box in self.may_look)
+        entropy = -torch.special.xlogy(weights, weights).sum()
+        slope = (weights.diag() - weights[:, None] * weights).norm()
+        picture = plots.lookup(self.NAMES, self.KEYS, query, weights, self.VALUES, output)
+        if not seen:
+            return picture, "The query may look at nothing: all weights are 0, and so is the output."
+        return picture, (
+            f"Entropy of the weights <b>{entropy:.2f}</b>, at most ln {seen} = {math.log(seen):.2f}. Length of the "
+            f"softmax's gradient <b>{slope:.3f}</b>. Output ({output[0]:.2f}, {output[1]:.2f})."
+        ).replace("-", "−")
+
+
+class Patches(Explorer):
+    """Where a Vision Transformer looks in a picture, and what it says when some patches are left out or all are moved.
+
+    Args:
+        images: (N, 1, H, W) uint8, to choose from.
+        labels: (N,).
+        model: a ``vit.ViT`` without a class token.
+    """
+
+    MEAN = "the mean of all"
+    WAYS = ("most looked at", "least looked at", "random")
+
+    def __init__(self, images: Tensor, labels: Tensor, model: vit.ViT):
+        self.images, self.labels, self.model = images, labels, model
+        self.count = math.prod(model.grid)
+        generator = torch.Generator().manual_seed(0)
+        self.order = torch.randperm(self.count, generator=generator)
+        self.chance = torch.rand(self.count, generator=generator)
+        wide = {"width": "300px"}
+        layers, heads = len(model.blocks), model.blocks[0].attention.num_heads
+        number = {"style": WIDE, "layout": wide}
+        self.number = ipywidgets.IntSlider(0, 0, len(images) - 1, description="picture", **number)
+        self.asking = ipywidgets.Dropdown(options=[self.MEAN, *range(self.count)], description="patch asks", **number)
+        self.layer = ipywidgets.Dropdown(options=range(1, layers + 1), value=layers, description="block", **number)
+        self.head = ipywidgets.Dropdown(options=[self.MEAN, *range(1, heads + 1)], description="head", **number)
+        self.hide = ipywidgets.IntSlider(0, 0, self.count - 1, description="leave out", **number)
+        self.way = ipywidgets.Dropdown(options=self.WAYS, description="which", **number)
+        self.shuffle = ipywidgets.Checkbox(False, description="shuffle the patches", indent=False)
+        left = [self.number, self.asking, self.layer, self.head]
+        right = [self.hide, self.way, self.shuffle]
+        layout = ipywidgets.HBox([ipywidgets.VBox(left), ipywidgets.VBox(right)], layout={"flex_flow": "row wrap"})
+        super().__init__("Explorer: where a Vision Transformer looks", [*left, *right], layout)
+
+    def given(self) -> Tensor:
+        """The chosen picture, shuffled or not, (1, 1, H, W) uint8"""
+        x = self.images[self.number.value][None]
+        if not self.shuffle.value:
+            return x
+        size = x.shape[2] // self.model.grid[0], x.shape[3] // self.model.grid[1]
+        return vit.unpatchify(vit.patchify(x, size)[:, self.order], size, x.shape[-2:])
+
+    def looks(self, x: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """How much each patch is looked at (patches,), and the classes' probabilities, by what is kept (patches,)"""
+        places = kept.nonzero().flatten()
+        some = _Some(self.model, places)
+        maps = explain.attention_maps(some, x)[self.layer.value - 1, 0]  # (heads, L, L)
+        of_head = maps.mean(dim=0) if self.head.value == self.MEAN else maps[self.head.value - 1]
+        row = of_head.mean(dim=0) if self.asking.value == self.MEAN else of_head[places == self.asking.value][0]
+        logits, _ = training.predict(some, [(x, torch.zeros(1, dtype=torch.int64))])
+        return torch.zeros(self.count).index_copy(0, places, row), logits.softmax(dim=1)[0]
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        given, asking = self.given(), None if self.asking.value == self.MEAN else self.asking.value
+        x = data.normalize(given)
+        kept = torch.ones(self.count, dtype=torch.bool)
+        weights, _ = self.looks(x, kept)
+        scores = {self.WAYS[0]: weights, self.WAYS[1]: -weights, self.WAYS[2]: self.chance}[self.way.value].clone()
+        if asking is not None:
+            scores[asking] = -math.inf  # who asks is not left out
+        gone = scores.argsort(descending=True)[: self.hide.value]
+        share, kept[gone] = weights[gone].sum(), False
+        weights, p = self.looks(x, kept)
+        picture = plots.patches(given[0, 0], self.model.grid, ~kept, asking, weights, data.CLASSES, p)
+        named, label = data.CLASSES[p.argmax()], data.CLASSES[self.labels[self.number.value]]
+        say = f"It is: <b>{label}</b>. The network says: <b>{named}</b> ({p.max():.2f})."
+        if len(gone):
+            say += f" The patches left out had {share:.2f} of the look."
+        return picture, say
+
+
+class _Some(torch.nn.Module):
+    """A ViT that is given only some of the patches."""
+
+    def __init__(self, model: vit.ViT, places: Tensor):
+        super().__init__()
+        self.model, self.places = model, places
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model.head(self.model.encode(self.model.tokens(x)[:, self.places]))
 
 
 def _shape(text: str) -> tuple[int, ...] | None:

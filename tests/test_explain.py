@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torchvision.models.vision_transformer import VisionTransformer
 
-from course_utils import cnn, explain, metrics
+from course_utils import cnn, explain, metrics, vit
 
 drawn = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -197,3 +198,81 @@ y3 = torch.tensor([0, 2, 1])
 def test_bad_arguments_are_named(call, error, said):
     with pytest.raises(error, match=f"^{re.escape(said)}"):
         call(net(), pictures())
+
+
+# --- Attention ----------------------------------------------------------------------------------------------
+
+
+def transformer(seed=0, **options):
+    torch.manual_seed(seed)
+    model = vit.ViT((8, 12), (4, 3), channels=1, width=8, depth=3, heads=2, mlp_width=6, **options)
+    nn.init.normal_(model.head.weight)
+    return model
+
+
+@pytest.mark.parametrize("class_token", [False, True])
+def test_attention_maps_are_what_each_block_computes(class_token):
+    model, x = transformer(class_token=class_token).eval(), pictures(2, height=8, width=12)
+    maps = explain.attention_maps(model, x)
+    tokens = model.tokens(x)
+    assert maps.shape == (3, 2, 2, tokens.shape[1], tokens.shape[1])
+    for block, weights in zip(model.blocks, maps, strict=True):
+        normed = block.norm1(tokens)
+        torch.testing.assert_close(weights, block.attention(normed, normed, normed, average_attn_weights=False)[1])
+        tokens = block(tokens)
+    torch.testing.assert_close(maps.sum(-1), torch.ones(maps.shape[:-1]))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_attention_maps_leave_the_model_as_it_was(training):
+    model, x = transformer(drop_path=0.5).train(training), pictures(2, height=8, width=12)
+    model.blocks[0].train(not training)
+    before, modes = copy.deepcopy(model.state_dict()), [part.training for part in model.modules()]
+    maps = explain.attention_maps(model, x)
+    assert not maps.requires_grad
+    assert torch.equal(maps, explain.attention_maps(model, x)), "in evaluation mode no branch is left out"
+    assert [part.training for part in model.modules()] == modes
+    assert not any(part._forward_hooks for part in model.modules())
+    assert all(p.grad is None for p in model.parameters())
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    with pytest.raises(ValueError, match="x must have shape"):
+        explain.attention_maps(model, pictures(2, channels=2, height=8, width=12))
+    assert [part.training for part in model.modules()] == modes
+    assert not any(part._forward_hooks for part in model.modules())
+
+
+def test_torchvisions_transformer_has_maps_too():
+    theirs = VisionTransformer(16, 8, num_layers=2, num_heads=2, hidden_dim=8, mlp_dim=12, num_classes=3)
+    ours = vit.ViT(16, 8, channels=3, width=8, depth=2, heads=2, mlp_width=12, classes=3, class_token=True)
+    ours.load_state_dict(vit.from_torchvision(theirs.state_dict()))
+    x = pictures(2, channels=3, height=16, width=16)
+    torch.testing.assert_close(explain.attention_maps(ours, x), explain.attention_maps(theirs, x))
+
+
+def test_without_attention_there_are_no_maps():
+    with pytest.raises(ValueError, match=r"^model: these pictures passed through no attention"):
+        explain.attention_maps(net(), pictures())
+
+
+@drawn
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 5), st.integers(0, 99))
+def test_rollout_is_the_sum_over_all_paths(depth, count, length, seed):
+    """Each layer is taken or passed by: half and half; along a path the layers' weights are multiplied."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.randn(depth, count, length, length, generator=generator, dtype=torch.float64).softmax(-1)
+    paths = torch.zeros(count, length, length, dtype=torch.float64)
+    for taken in range(2**depth):
+        path = torch.eye(length, dtype=torch.float64).expand(count, -1, -1)
+        for layer in range(depth):
+            path = weights[layer] @ path if taken >> layer & 1 else path
+        paths += path / 2**depth
+    rollout = explain.attention_rollout(weights)
+    torch.testing.assert_close(rollout, paths)
+    torch.testing.assert_close(rollout.sum(-1), torch.ones(count, length, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 1, 3, 4), (2, 1, 2, 3, 3), (0, 1, 3, 3)])
+def test_rollout_names_a_wrong_shape(shape):
+    with pytest.raises(ValueError, match=r"^weights must have shape"):
+        explain.attention_rollout(torch.zeros(shape))

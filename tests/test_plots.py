@@ -152,3 +152,23 @@ def test_names_and_lines_that_do_not_fit_are_named():
         plots.confusion(torch.eye(2).long(), ["a"])
     with pytest.raises(ValueError, match=r"^series: 6 lines; only 5"):
         plots.lines({str(i): ([0], [0]) for i in range(6)}, "x", "y")
+
+
+def test_a_look_up_shows_the_hull_of_the_values_that_count():
+    values = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    weights = torch.tensor([0.5, 0.25, 0.25, 0.0])
+    figure = plots.lookup("ABCD", values, values[1], weights, values, weights @ values)
+    plane, bars, mixed = figure.axes
+    assert len(mixed.patches) == 1, "one triangle, as one value of four does not count"
+    assert [bar.get_width() for bar in bars.patches] == weights.tolist()
+    sizes = plane.collections[0].get_sizes()
+    assert sizes[0] > sizes[1] > sizes[3]
+
+
+def test_patches_left_out_are_covered_and_the_one_that_asks_is_framed():
+    gone = torch.tensor([True, False, False, False, False, True])
+    figure = plots.patches(torch.zeros(4, 6), (2, 3), gone, 4, torch.ones(6) / 6, ["a", "b"], torch.tensor([0.3, 0.7]))
+    for axes in figure.axes[:2]:
+        covered, framed = axes.patches[:2], axes.patches[-1]
+        assert [p.get_xy() for p in covered] == [(-0.5, -0.5), (3.5, 1.5)]
+        assert (framed.get_xy(), framed.get_width(), framed.get_height()) == ((1.5, 1.5), 2, 2)

@@ -1,13 +1,16 @@
 """The explorers: what they show is what the blocks compute, wherever the controls stand."""
 
 import base64
+import math
+import re
 
 import ipywidgets
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from course_utils import augment, cnn, convolution, data, explain, widgets
+from course_utils import augment, cnn, convolution, data, explain, vit, widgets
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -236,3 +239,108 @@ def test_looking_asks_about_the_class_that_is_chosen(pictures_and_net):
         net, data.normalize(images[3:4]), labels[3:4], 8 / 255 / data.STD, black, white
     )
     assert torch.equal(explorer.attacked(), expected)
+
+
+# ---- Lessons 02 and 06: attention
+
+
+def numbers_said(explorer):
+    """Entropy, its limit and the gradient, as the sentence gives them."""
+    plain = re.sub("<.*?>", "", explorer.sentence.value)
+    found = re.search(r"weights ([\d.]+), at most ln \d = ([\d.]+)\. .*gradient ([\d.]+)\. ", plain)
+    return [float(number) for number in found.groups()]
+
+
+@pytest.mark.parametrize("d", [2, 32, 512])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_the_look_up_weighs_as_pytorch(d, scaled):
+    explorer = widgets.SoftLookup()
+    explorer.right.value, explorer.up.value, explorer.d.value, explorer.scaled.value = -0.7, 0.4, d, scaled
+    explorer.may_look[2].value = False
+    scores = explorer.KEYS @ torch.tensor([-0.7, 0.4]) * math.sqrt(d / 2) / (math.sqrt(d) if scaled else 1)
+    scores[2] = -math.inf
+    expected = F.softmax(scores, 0)
+    torch.testing.assert_close(explorer.weights(), expected)
+    entropy, limit, slope = numbers_said(explorer)
+    assert entropy == pytest.approx(torch.distributions.Categorical(expected).entropy().item(), abs=0.006)
+    assert limit == pytest.approx(math.log(5), abs=0.006)
+    jacobian = torch.autograd.functional.jacobian(lambda s: F.softmax(s, 0), scores[[0, 1, 3, 4, 5]])
+    assert slope == pytest.approx(jacobian.norm().item(), abs=0.0006)
+    cross = explorer.draw()[0].axes[2].lines[0].get_xydata()[0]
+    assert cross == pytest.approx((expected @ explorer.VALUES).tolist(), abs=1e-5)
+
+
+def test_scaled_the_length_of_a_key_does_not_matter():
+    explorer = widgets.SoftLookup()
+    before = explorer.weights()
+    explorer.d.value = 512
+    torch.testing.assert_close(explorer.weights(), before)
+    explorer.scaled.value = False
+    assert explorer.weights().max() > 1.5 * before.max()
+
+
+def test_a_look_up_that_may_look_nowhere_brings_zeros():
+    explorer = widgets.SoftLookup()
+    for box in explorer.may_look:
+        before = explorer.picture.value
+        box.value = False
+        assert explorer.picture.value != before
+    assert explorer.weights().tolist() == [0] * 6
+    assert "all weights are 0" in explorer.sentence.value
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    torch.manual_seed(0)
+    model = vit.ViT()
+    nn.init.normal_(model.head.weight)
+    nn.init.normal_(model.positions)
+    return model.eval()
+
+
+def test_patches_shows_the_models_own_maps(pictures_and_net, transformer):
+    images, labels, _ = pictures_and_net
+    explorer = widgets.Patches(images, labels, transformer)
+    explorer.number.value, explorer.layer.value, explorer.head.value, explorer.asking.value = 3, 2, 4, 6
+    x = data.normalize(images[3:4])
+    maps = explain.attention_maps(transformer, x)
+    weights, p = explorer.looks(x, torch.ones(16, dtype=torch.bool))
+    torch.testing.assert_close(weights, maps[1, 0, 3, 6])
+    torch.testing.assert_close(p, transformer(x).softmax(1)[0])
+    explorer.asking.value = explorer.head.value = explorer.MEAN
+    torch.testing.assert_close(explorer.looks(x, torch.ones(16, dtype=torch.bool))[0], maps[1, 0].mean((0, 1)))
+    assert f"<b>{data.CLASSES[p.argmax()]}</b> ({p.max():.2f})" in explorer.sentence.value
+
+
+@pytest.mark.parametrize(("way", "largest"), [("most looked at", True), ("least looked at", False)])
+def test_patches_leaves_out_what_it_says(pictures_and_net, transformer, way, largest):
+    images, labels, _ = pictures_and_net
+    explorer = widgets.Patches(images, labels, transformer)
+    explorer.asking.value, explorer.way.value, explorer.hide.value = 5, way, 3
+    x = data.normalize(images[:1])
+    weights, _ = explorer.looks(x, torch.ones(16, dtype=torch.bool))
+    others = weights.clone()
+    others[5] = -1 if largest else 2
+    gone = others.topk(3, largest=largest).indices
+    kept = torch.ones(16, dtype=torch.bool)
+    kept[gone] = False
+    p = transformer.head(transformer.encode(transformer.tokens(x)[:, kept])).softmax(1)[0]
+    assert f"({p.max():.2f})" in explorer.sentence.value
+    assert f"had {weights[gone].sum():.2f} of the look" in explorer.sentence.value
+    explorer.hide.value = 15
+    assert "of the look" in explorer.sentence.value
+
+
+def test_patches_shuffles_and_every_control_redraws(pictures_and_net, transformer):
+    images, labels, _ = pictures_and_net
+    explorer = widgets.Patches(images, labels, transformer)
+    for control, value in (
+        (explorer.number, 1), (explorer.asking, 6), (explorer.layer, 1), (explorer.head, 2), (explorer.hide, 3),
+        (explorer.way, "random"), (explorer.shuffle, True),
+    ):  # fmt: skip
+        before = explorer.picture.value
+        control.value = value
+        assert explorer.picture.value != before, control.description
+        assert bytes(explorer.picture.value).startswith(PNG)
+    shuffled = explorer.given()
+    assert torch.equal(vit.patchify(shuffled, 7), vit.patchify(images[1:2], 7)[:, explorer.order])
