@@ -219,6 +219,9 @@ class EncoderBlock(nn.Module):
         eps: of the norms.
         drop_path: the share of the pictures for which a branch is left out while training.
 
+    Raises:
+        ValueError: if ``heads`` does not divide ``width``; in ``forward``, if x has another shape.
+
     Source: Vaswani et al., "Attention is all you need" (2017), section 3.1; pre-norm: Xiong et al., "On layer
     normalization in the Transformer architecture" (2020), figure 1.
     """
@@ -234,7 +237,7 @@ class EncoderBlock(nn.Module):
         drop_path: float = 0.0,
     ):
         super().__init__()
-        self.norm_first = norm_first
+        self.width, self.norm_first = width, norm_first
         self.norm1 = nn.LayerNorm(width, eps)
         self.attention = MultiHeadAttention(width, heads)
         self.norm2 = nn.LayerNorm(width, eps)
@@ -243,6 +246,8 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """(N, L, width), and a mask as ``attention.attention_weights`` takes it -> (N, L, width)"""
+        if x.dim() != 3 or x.shape[-1] != self.width:
+            raise ValueError(f"x must have shape (N, L, {self.width}), got {tuple(x.shape)}")
         if self.norm_first:
             x = x + self._look(self.norm1(x), attn_mask)
             return x + self.drop_path(self.mlp(self.norm2(x)))

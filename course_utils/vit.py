@@ -291,7 +291,10 @@ def _rename(name: str, names: dict[str, str]) -> str:
 
 
 def _pair(size: Size) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
+    pair = (size, size) if isinstance(size, int) else tuple(size)
+    if len(pair) != 2:
+        raise ValueError(f"a size must be one number or (height, width), got {size}")
+    return pair
 
 
 def _grid(image_size: Sequence[int], patch_size: Size) -> tuple[int, int]:

@@ -269,7 +269,8 @@ def test_a_branch_left_out_leaves_the_shortcut():
         (lambda: layers.GELU("erf"), "approximate must be"),
         (lambda: layers.StochasticDepth(1.5), "p must lie"),
         (lambda: layers.EncoderBlock(6, 4, 8), "num_heads must divide embed_dim"),
-        (lambda: layers.EncoderBlock(4, 2, 8)(torch.zeros(2, 4)), "query must have shape"),
+        (lambda: layers.EncoderBlock(4, 2, 8)(torch.zeros(2, 4)), "x must have shape"),
+        (lambda: layers.EncoderBlock(4, 2, 8)(torch.zeros(2, 3, 5)), "x must have shape"),
     ],
 )
 def test_bad_arguments_of_a_transformers_layers_are_named(make, named):

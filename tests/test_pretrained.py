@@ -65,11 +65,12 @@ def test_the_ruler_was_trained_without_label_smoothing_and_has_64_features():
     assert loaded(path).features(torch.zeros(2, 1, 28, 28)).shape == (2, 64)
 
 
-def test_lesson_03_tells_of_the_network_that_ships():
+@pytest.mark.parametrize(("lesson", "name", "band"), [("03", "03_fast_net", 0.4), ("06", "06_vit", 1.0)])
+def test_a_lesson_tells_of_the_network_that_ships(lesson, name, band):
     """Trained by the same steps from the same seed: what the notebook has stored is what this network does."""
-    outputs = [cell.get("outputs", ()) for cell in nbformat.read(find("03"), as_version=4).cells]
+    outputs = [cell.get("outputs", ()) for cell in nbformat.read(find(lesson), as_version=4).cells]
     texts = [output.get("text", "") for cell in outputs for output in cell]
     said = next(float(found[1]) for text in texts if (found := re.match(r"test accuracy: ([\d.]+) %", text)))
     _, _, test = data.fashion_mnist()
-    twice = cnn.Mirrored(loaded(data.PRETRAINED / "03_fast_net.safetensors"))
-    assert 100 * training.evaluate(twice, data.Batches(*test, 500)) == pytest.approx(said, abs=0.4)
+    twice = cnn.Mirrored(loaded(data.PRETRAINED / f"{name}.safetensors"))
+    assert 100 * training.evaluate(twice, data.Batches(*test, 500)) == pytest.approx(said, abs=band)

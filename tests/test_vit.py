@@ -227,6 +227,7 @@ x = torch.zeros(2, 1, 28, 28)
         (lambda: vit.patchify(x, 5), "patch_size must divide the picture"),
         (lambda: vit.patchify(x, (7, 3)), "patch_size must divide the picture"),
         (lambda: vit.patchify(x, 0), "patch_size must divide the picture"),
+        (lambda: vit.patchify(x, (7, 7, 7)), "a size must be"),
         (lambda: vit.patchify(x[0], 7), "x must have shape"),
         (lambda: vit.unpatchify(torch.zeros(1, 15, 49), 7, 28), "patches must have shape"),
         (lambda: vit.unpatchify(torch.zeros(1, 16, 50), 7, 28), "patches must have shape"),
