@@ -107,6 +107,13 @@ def test_biases_and_norms_do_not_decay():
     assert sum(p.numel() for g in (decaying, others) for p in g["params"]) == sum(p.numel() for p in model.parameters())
 
 
+def test_parameters_that_another_optimizer_moves_are_left_out():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    decaying, others = training.parameter_groups(model, 0.5, but=[model[0].weight, model[1].bias])
+    assert decaying["params"] == [model[1].weight]
+    assert others["params"] == [model[0].bias]
+
+
 def test_several_optimizers_each_keep_their_own_peak():
     model = net()
     first, second = optimizers.SGD(model[0].parameters(), lr=0.1), optimizers.AdamW(model[5].parameters(), lr=0.001)
