@@ -109,13 +109,12 @@ ABLATION = {
 FEW = {"cnn": MINUTE, "vit": PURE, "stem": HYBRID}
 
 
-def accuracies(
-    recipe: Recipe, train: data.Pictures, judge: data.Pictures, steps: int, seed: int
-) -> tuple[float, float]:
-    """In %, of single answers and of those asked twice, with the mirror image."""
+def measured(recipe: Recipe, train: data.Pictures, judge: data.Pictures, steps: int, seed: int) -> tuple[float, ...]:
+    """Seconds of training; accuracy in %, of single answers and of those asked twice, with the mirror image."""
+    start = time.perf_counter()
     model, _ = recipe.train(train, steps, seed)
-    feed = data.Batches(*judge, 500)
-    return 100 * training.evaluate(model, feed), 100 * training.evaluate(cnn.Mirrored(model), feed)
+    seconds, feed = time.perf_counter() - start, data.Batches(*judge, 500)
+    return seconds, *(100 * training.evaluate(asked, feed) for asked in (model, cnn.Mirrored(model)))
 
 
 def race(sides: dict[str, Recipe], train, judge, seeds: list[int], steps: int | None, seconds: float) -> None:
@@ -124,12 +123,8 @@ def race(sides: dict[str, Recipe], train, judge, seeds: list[int], steps: int | 
     print("|---|--:|--:|--:|--:|--:|---|")
     for name, recipe in sides.items():
         count = steps or int(seconds / recipe.seconds_a_step(train))
-        times, once, twice = [], [], []
-        for seed in seeds:
-            start = time.perf_counter()
-            for values, accuracy in zip((once, twice), accuracies(recipe, train, judge, count, seed), strict=True):
-                values.append(accuracy)
-            times.append(time.perf_counter() - start)
+        runs = [measured(recipe, train, judge, count, seed) for seed in seeds]
+        times, once, twice = zip(*runs, strict=True)
         size = sum(p.numel() for p in recipe.net().parameters())
         print(
             f"| {name} | {size:,} | {count:,} | {statistics.mean(times):.0f} | {summary(once)} | {summary(twice)} | "
@@ -147,7 +142,7 @@ def few_pictures(train, judge, seeds: list[int], steps: int, write: bool) -> Non
         cells = []
         for size in SIZES:
             part = data.Pictures(train.images[:size], train.labels[:size])
-            once = [accuracies(recipe, part, judge, steps, seed)[0] for seed in seeds]
+            once = [measured(recipe, part, judge, steps, seed)[1] for seed in seeds]
             rows += [(name, size, seed, steps, f"{accuracy:.2f}") for seed, accuracy in zip(seeds, once, strict=True)]
             cells.append(summary(once))
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
