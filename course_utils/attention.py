@@ -255,6 +255,7 @@ class MultiHeadAttention(nn.Module):
             attn_mask = causal_mask(query.shape[1], key.shape[1], query.device)
         if attn_mask is None:
             return may_look
+        _check_kind(attn_mask, query.dtype)
         return attn_mask & may_look if attn_mask.dtype == torch.bool else attn_mask.masked_fill(~may_look, -math.inf)
 
     def _check(self, **inputs: Tensor) -> None:
@@ -310,11 +311,15 @@ def _check_pair(query: Tensor, key: Tensor) -> None:
         raise TypeError(f"query and key must have one dtype, got {query.dtype} and {key.dtype}")
 
 
-def _check_mask(mask: Tensor, scores: Tensor) -> None:
-    if mask.dtype not in (torch.bool, scores.dtype):
+def _check_kind(mask: Tensor, dtype: torch.dtype) -> None:
+    if mask.dtype not in (torch.bool, dtype):
         raise TypeError(
-            f"attn_mask must be bool, True = may look, or {scores.dtype} to be added to the scores; got {mask.dtype}"
+            f"attn_mask must be bool, True = may look, or {dtype} to be added to the scores; got {mask.dtype}"
         )
+
+
+def _check_mask(mask: Tensor, scores: Tensor) -> None:
+    _check_kind(mask, scores.dtype)
     try:
         fits = torch.broadcast_shapes(mask.shape, scores.shape) == scores.shape
     except RuntimeError:

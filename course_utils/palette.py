@@ -6,6 +6,7 @@ The hues are those of Okabe and Ito, "Color universal design" (2008), some darke
 INK = "#1f2430"  # text and axes
 PAPER = "#ffffff"
 GRID = "#c9ccd3"  # lines that should not speak
+AREA = "#eceef2"  # an area behind dots
 BLUE = "#005a9c"  # ours, the main thing
 ORANGE = "#d97800"  # the other thing, what the eye should follow
 GREEN = "#00785a"  # passed

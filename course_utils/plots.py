@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 DPI = 110
 FONT = 9.0
-HULL = "#eceef2"  # an area behind dots
 
 
 class Picture(Figure):
@@ -570,7 +569,7 @@ def lookup(names: str, keys: Tensor, query: Tensor, weights: Tensor, values: Ten
     )
     plane.set_title("keys, and the query (arrow)")
     for corners in itertools.combinations(values[weights > 0].tolist(), 3):  # the hull is made of all their triangles
-        mixed.add_patch(Polygon(corners, facecolor=HULL, edgecolor=HULL, zorder=0))
+        mixed.add_patch(Polygon(corners, facecolor=palette.AREA, edgecolor=palette.AREA, zorder=0))
     mixed.plot(*output.tolist(), "X", color=palette.ORANGE, markersize=11, markeredgecolor=palette.PAPER)
     mixed.set_title("values, and the output (cross)")
     for axes in (plane, mixed):

@@ -334,6 +334,11 @@ layer = attention.MultiHeadAttention(4, 2)
             ValueError,
             "is_causal and attn_mask",
         ),
+        (
+            lambda: layer(x, x, x, torch.ones(2, 3) > 0, attn_mask=torch.ones(3, 3).int()),
+            TypeError,
+            "attn_mask must be",
+        ),
         (lambda: attention.sinusoidal_positions(3, 5), ValueError, "n must be at least 1 and d even"),
         (lambda: attention.sinusoidal_positions(0, 4), ValueError, "n must be at least 1 and d even"),
     ],
