@@ -1,6 +1,7 @@
 """How good is it? Measures on tensors of scores and labels, never on models."""
 
 import math
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -169,12 +170,7 @@ def calibration_bins(probabilities: Tensor, target: Tensor, bins: int = 15) -> B
         raise ValueError(f"bins must be at least 1, got {bins}")
     if len(target) == 0:
         raise ValueError("target: there are no labels")
-    sums = probabilities.sum(dim=1)
-    if (probabilities < 0).any() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
-        raise ValueError(
-            f"probabilities must be at least 0 and sum to 1 in each row; the sums run from {sums.min():.3g} to "
-            f"{sums.max():.3g}. Are they logits? Then take logits.softmax(dim=1)"
-        )
+    _check_probabilities(probabilities)
     confidence, predicted = probabilities.double().max(dim=1)  # (N,)
     place = ((confidence * bins).ceil().long() - 1).clamp(0, bins - 1)
     count = torch.bincount(place, minlength=bins)
@@ -230,6 +226,179 @@ def temperature(input: Tensor, target: Tensor) -> float:
         else:
             low = one
     return math.exp((low + high) / 2)
+
+
+def frechet_gaussians(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> float:
+    """The squared Fréchet distance of two Gaussians: what it costs to move the one onto the other.
+
+    ``|mean_a - mean_b|^2 + trace(A + B - 2 (A B)^(1/2))``. A B is not symmetric where A and B do not commute; but
+    its eigenvalues are those of ``A^(1/2) B A^(1/2)``, which is, so that no complex number comes up on the way, and
+    a singular covariance is no exception.
+
+    Args:
+        mean_a, mean_b: (D,).
+        cov_a, cov_b: covariances A and B, (D, D), symmetric.
+
+    Returns:
+        The squared distance, as it is reported under the name FID; at least 0.
+
+    Raises:
+        TypeError, ValueError: if shapes do not fit, or numbers are NaN or infinite.
+
+    Source: Dowson and Landau, "The Fréchet distance between multivariate normal distributions" (1982), equation 4.
+    """
+    for name, mean, cov in (("a", mean_a, cov_a), ("b", mean_b, cov_b)):
+        if mean.shape != mean_a.shape or mean.dim() != 1 or cov.shape != (len(mean_a), len(mean_a)):
+            raise ValueError(
+                f"mean_{name} and cov_{name} must have shapes (D,) and (D, D) with one D, got {tuple(mean.shape)} and "
+                f"{tuple(cov.shape)}; mean_a is {tuple(mean_a.shape)}"
+            )
+        _check_finite(f"mean_{name}", mean)
+        _check_finite(f"cov_{name}", cov)
+    A, B = cov_a.double(), cov_b.double()
+    values, axes = torch.linalg.eigh(A)
+    root = axes * values.clamp(min=0).sqrt() @ axes.T  # A^(1/2); rounding can leave an eigenvalue at -1e-12
+    shared = torch.linalg.eigvalsh(root @ B @ root).clamp(min=0).sqrt().sum()
+    distance = (mean_a.double() - mean_b.double()).square().sum() + A.trace() + B.trace() - 2 * shared
+    return max(0.0, distance.item())
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """How far two sets of feature vectors lie apart: the squared Fréchet distance of Gaussians fitted to them.
+
+    With the features of an Inception network this is the FID of papers. With other features it is another number:
+    compare only what was measured with the same features and the same number of samples, as few samples make it
+    larger.
+
+    Args:
+        a, b: features, (N, D) and (M, D).
+
+    Returns:
+        The squared distance, at least 0.
+
+    Raises:
+        TypeError, ValueError: if shapes do not fit, there are fewer than two rows, or numbers are NaN or infinite.
+
+    Warns:
+        UserWarning: if there are no more rows than features: the covariance then has no spread in some directions.
+
+    Source: Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, "GANs trained by a two time-scale update rule
+    converge to a local Nash equilibrium" (2017), section 2, equation 6.
+    """
+    _check_features(a=a, b=b)
+    for name, features in (("a", a), ("b", b)):
+        if len(features) < 2:
+            raise ValueError(f"{name} has {len(features)} row; a covariance needs at least 2")
+        if len(features) <= features.shape[1]:
+            warnings.warn(
+                f"{name} has {len(features)} rows of {features.shape[1]} features: take at least "
+                f"{features.shape[1] + 1}, better ten times as many, or the distance is mostly chance",
+                stacklevel=2,
+            )
+    a, b = a.double(), b.double()
+    return frechet_gaussians(a.mean(0), a.T.cov().view(a.shape[1], -1), b.mean(0), b.T.cov().view(b.shape[1], -1))
+
+
+def inception_score(probabilities: Tensor) -> float:
+    """exp of the mean divergence between what a classifier says of one picture and what it says of all together.
+
+    It is large where each picture is named with confidence and all classes come; at most the number of classes.
+
+    Args:
+        probabilities: (N, C), each row sums to 1.
+
+    Raises:
+        TypeError, ValueError: if they are no probabilities, or there are none.
+
+    Source: Salimans, Goodfellow, Zaremba, Cheung, Radford and Chen, "Improved techniques for training GANs" (2016),
+    section 4.
+    """
+    _check_probabilities(probabilities)
+    p = probabilities.double()
+    divergence = (torch.xlogy(p, p) - torch.xlogy(p, p.mean(0))).sum(dim=1)  # (N,); xlogy: 0 log 0 = 0
+    return divergence.mean().exp().item()
+
+
+def class_entropy(probabilities: Tensor) -> float:
+    """How evenly the predicted classes are spread, in nats: ln C where all come equally often, 0 where one comes.
+
+    Args:
+        probabilities: (N, C), each row sums to 1. The class of a row is its largest.
+
+    Raises:
+        TypeError, ValueError: as ``inception_score``.
+    """
+    _check_probabilities(probabilities)
+    shares = torch.bincount(probabilities.argmax(dim=1)).double() / len(probabilities)
+    return -torch.xlogy(shares, shares).sum().item()
+
+
+class Coverage(NamedTuple):
+    """Two shares: of the samples that look real, and of the real ones that the samples come near to."""
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> Coverage:
+    """Do samples lie among the real ones (precision), and do they reach all of them (recall)?
+
+    Around each real one lies a ball that reaches to its k-th nearest other real one. A sample inside any of these
+    balls counts as real-looking. Recall is the same the other way round: balls around the samples.
+
+    Args:
+        real, fake: features, (N, D) and (M, D).
+        k: which neighbour sets the radius; from 1 to one less than there are rows.
+
+    Raises:
+        TypeError, ValueError: if shapes do not fit, ``k`` is out of its range, or numbers are NaN or infinite.
+
+    Source: Kynkäänniemi, Karras, Laine, Lehtinen and Aila, "Improved precision and recall metric for assessing
+    generative models" (2019), equations 1 and 2.
+    """
+    _check_features(real=real, fake=fake)
+    if not 1 <= k < min(len(real), len(fake)):
+        raise ValueError(f"k must lie between 1 and {min(len(real), len(fake)) - 1}, one less than rows; got {k}")
+    return Coverage(_share_inside(fake, real, k), _share_inside(real, fake, k))
+
+
+def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
+    """The share of points that lie in the ball around at least one centre, in pieces: all distances are many."""
+    points, centres = points.double(), centres.double()
+    radii = torch.cat([torch.cdist(part, centres).kthvalue(k + 1).values for part in centres.split(1000)])  # 1: itself
+    inside = [(torch.cdist(part, centres) <= radii).any(dim=1) for part in points.split(1000)]
+    return torch.cat(inside).double().mean().item()
+
+
+class Neighbours(NamedTuple):
+    """Of each sample, (N,): how far its nearest training picture is, and which one that is."""
+
+    distances: Tensor
+    indices: Tensor
+
+
+def nearest(samples: Tensor, training: Tensor) -> Neighbours:
+    """The training pictures that samples are nearest to, pixel by pixel: has a network learnt them by heart?
+
+    Args:
+        samples, training: pictures, (N, C, H, W) and (M, C, H, W), on one scale; or features, (N, D) and (M, D).
+
+    Returns:
+        Euclidean distances, and indices into ``training``.
+
+    Raises:
+        TypeError, ValueError: if shapes or dtypes do not fit, or one of them is empty.
+    """
+    if samples.dtype != training.dtype:
+        raise TypeError(f"samples and training must have one dtype, got {samples.dtype} and {training.dtype}")
+    if samples.shape[1:] != training.shape[1:] or samples.dim() < 2:
+        raise ValueError(f"samples and training must be alike, got {tuple(samples.shape)} and {tuple(training.shape)}")
+    if len(samples) == 0 or len(training) == 0:
+        raise ValueError(f"samples and training must not be empty, got {len(samples)} and {len(training)}")
+    flat = training.flatten(1).float()
+    indices = torch.cat([torch.cdist(part.flatten(1).float(), flat).argmin(dim=1) for part in samples.split(200)])
+    # Measured once more, directly: cdist works with squares, which leave 0.003 where 0 is right.
+    return Neighbours((samples.flatten(1).float() - flat[indices]).norm(dim=1), indices)
 
 
 def accuracy_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
@@ -304,3 +473,34 @@ def _check_classes(name: str, values: Tensor, classes: int) -> None:
         raise TypeError(f"{name} must be int64 of shape (N,), got {values.dtype} {tuple(values.shape)}")
     if len(values) and not 0 <= values.min() <= values.max() < classes:
         raise ValueError(f"{name} must lie between 0 and {classes - 1}, got {int(values.min())} to {int(values.max())}")
+
+
+def _check_probabilities(probabilities: Tensor) -> None:
+    if probabilities.dim() != 2 or not probabilities.is_floating_point():
+        raise TypeError(
+            f"probabilities must be floats of shape (N, C), got {probabilities.dtype} {tuple(probabilities.shape)}"
+        )
+    if len(probabilities) == 0:
+        raise ValueError("probabilities: there are no rows")
+    sums = probabilities.sum(dim=1)
+    if not (probabilities >= 0).all() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        raise ValueError(
+            f"probabilities must be at least 0 and sum to 1 in each row; the sums run from {sums.min():.3g} to "
+            f"{sums.max():.3g}. Are they logits? Then take logits.softmax(dim=1)"
+        )
+
+
+def _check_features(**features: Tensor) -> None:
+    for name, values in features.items():
+        if values.dim() != 2 or not values.is_floating_point():
+            raise TypeError(f"{name} must be floats of shape (N, D), got {values.dtype} {tuple(values.shape)}")
+        _check_finite(name, values)
+    (one, a), (other, b) = features.items()
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"{one} and {other} must have one number of features, got {a.shape[1]} and {b.shape[1]}")
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    if not values.isfinite().all():
+        bad = int((~values.isfinite()).sum())
+        raise ValueError(f"{name} holds {bad} numbers that are NaN or infinite; are the pictures themselves finite?")

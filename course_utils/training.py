@@ -174,12 +174,12 @@ def fit(
     """
     optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer)
     _check(model, batches, optimizers, steps, clip, average, validation, patience)
-    steps = max(1, min(steps, int(os.environ.get("COURSE_MAX_STEPS", steps))))
+    steps = capped(steps)
     run = _Run(model, batches, optimizers, steps, average, validation, patience)
     if checkpoint is not None:
         run.restore(checkpoint) if Path(checkpoint).exists() else run.save(checkpoint)
     device = _device(model)
-    with run.rates_put_back(), in_mode(model, True), _stop_button() as pressed, _bar(run.step, steps) as show:
+    with run.rates_put_back(), in_mode(model, True), stop_button() as pressed, bar(run.step, steps) as show:
         for images, labels in run.batches_to_come():
             rate = run.set_rates(schedule(run.step, steps))
             value = _on_batch(loss, model, images.to(device), labels.to(device))
@@ -198,7 +198,7 @@ def fit(
                 run.end_epoch()
             for callback in callbacks:
                 callback(run.step, model, run.history)
-            show(run.history)
+            show(loss=number, rate=rate)
             stop = bool(pressed)
             if checkpoint is not None and (epoch_ends or stop):
                 run.save(checkpoint)
@@ -556,8 +556,13 @@ def _diverged(what: str, step: int, rate: float) -> FloatingPointError:
     )
 
 
+def capped(steps: int) -> int:
+    """So many steps, or what the environment variable COURSE_MAX_STEPS allows; at least one."""
+    return max(1, min(steps, int(os.environ.get("COURSE_MAX_STEPS", steps))))
+
+
 @contextlib.contextmanager
-def _stop_button() -> Iterator[list[bool]]:
+def stop_button() -> Iterator[list[bool]]:
     """A list that is filled when the stop button is pressed, so that no step is cut in half; twice raises at once."""
     pressed: list[bool] = []
     if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
@@ -577,17 +582,21 @@ def _stop_button() -> Iterator[list[bool]]:
 
 
 @contextlib.contextmanager
-def _bar(done: int, steps: int) -> Iterator[Callable[[History], None]]:
-    """A progress bar with loss and rate, and from the first steps a forecast; silent where COURSE_QUIET is set."""
-    started = time.perf_counter()
-    with tqdm(total=steps, initial=done, unit="step", disable="COURSE_QUIET" in os.environ) as bar:
+def bar(done: int, steps: int) -> Iterator[Callable[..., None]]:
+    """A progress bar for so many steps, and from the first ones a forecast; silent where COURSE_QUIET is set.
 
-        def show(history: History) -> None:
-            steps_here = len(history.loss) - done
-            if steps_here == 20:
-                seconds = (time.perf_counter() - started) / steps_here * (steps - done)
-                bar.set_description(f"about {seconds:.0f} s in all")
-            bar.set_postfix(loss=f"{history.loss[-1]:.3f}", rate=f"{history.rate[-1]:.3g}", refresh=False)
-            bar.update()
+    Yields:
+        A function to call after each step, with the numbers to show, by name.
+    """
+    started = time.perf_counter()
+    with tqdm(total=steps, initial=done, unit="step", disable="COURSE_QUIET" in os.environ) as shown:
+        here = itertools.count(1)  # steps since it began
+
+        def show(**numbers: float) -> None:
+            if (count := next(here)) == 20:
+                seconds = (time.perf_counter() - started) / count * (steps - done)
+                shown.set_description(f"about {seconds:.0f} s in all")
+            shown.set_postfix({name: f"{number:.3g}" for name, number in numbers.items()}, refresh=False)
+            shown.update()
 
         yield show

@@ -3,13 +3,15 @@
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import optimize, stats
+from scipy import linalg, optimize, stats
 from sklearn import metrics as theirs
+from sklearn import neighbors
 
 from course_utils import metrics
 
@@ -264,4 +266,161 @@ scores, labels = torch.zeros(3, 4), torch.tensor([0, 1, 3])
 )
 def test_bad_arguments_of_what_reads_a_classifier(call, error, said):
     with pytest.raises(error, match=f"^{re.escape(said)}"):
+        call()
+
+
+# Generated pictures
+
+
+def _spread(dimensions: int, seed: int) -> torch.Tensor:
+    """A drawn covariance."""
+    a = torch.randn(dimensions, dimensions, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return a @ a.T
+
+
+@drawn
+@given(st.integers(1, 12), st.integers(0, 99))
+def test_frechet_distance_of_gaussians_against_the_matrix_root(dimensions, seed):
+    A, B = _spread(dimensions, seed), _spread(dimensions, seed + 100)  # drawn apart: they do not commute
+    mean_a, mean_b = torch.randn(2, dimensions, dtype=torch.float64)
+    root = linalg.sqrtm((A @ B).numpy()).real
+    expected = (mean_a - mean_b).square().sum() + (A + B).trace() - 2 * root.trace()
+    assert metrics.frechet_gaussians(mean_a, A, mean_b, B) == pytest.approx(expected.item(), rel=1e-6, abs=1e-6)
+
+
+def test_frechet_distance_in_closed_cases():
+    a = torch.randn(500, 6)
+    assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    shifted = a + torch.tensor([2.0, 0, 0, 0, 0, 0])
+    assert metrics.frechet_distance(a, shifted) == pytest.approx(4, rel=1e-5)
+    spread = a.double().T.cov().trace().item()  # scaled by 3: |1 - 3|^2 of it, and the mean moves by twice itself
+    assert metrics.frechet_distance(a, 3 * a) == pytest.approx(
+        4 * spread + 4 * a.mean(0).square().sum().item(), rel=1e-5
+    )
+    assert metrics.frechet_distance(a.T.contiguous().T, shifted) == pytest.approx(4, rel=1e-5)  # not contiguous
+
+
+def test_frechet_distance_of_sets_is_that_of_their_gaussians():
+    a, b = torch.randn(40, 5, dtype=torch.float64), torch.randn(30, 5, dtype=torch.float64).exp()
+    fitted = [torch.from_numpy(np.cov(x.numpy(), rowvar=False)) for x in (a, b)]
+    expected = metrics.frechet_gaussians(a.mean(0), fitted[0], b.mean(0), fitted[1])
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frechet_distance_of_singular_covariances():
+    line = torch.tensor([[1.0, 2.0, 3.0]]) * torch.randn(200, 1)  # all on one line
+    assert metrics.frechet_distance(line, line) == pytest.approx(0, abs=1e-5)
+    assert metrics.frechet_distance(line, line.flip(1)) > 1
+    one = torch.randn(50, 1)
+    assert metrics.frechet_distance(one, one + 1) == pytest.approx(1, rel=1e-5)  # one feature
+
+
+def test_frechet_distance_warns_of_few_samples():
+    with pytest.warns(UserWarning, match="a has 8 rows of 8 features: take at least 9"):
+        metrics.frechet_distance(torch.randn(8, 8), torch.randn(80, 8))
+
+
+@drawn
+@given(st.integers(1, 30), st.integers(1, 6), st.booleans(), st.integers(0, 99))
+def test_inception_score_is_the_mutual_information(rows, classes, certain, seed):
+    p = torch.randn(rows, classes, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).softmax(1)
+    p = F.one_hot(p.argmax(1), classes).double() if certain else p  # zeros among them
+    expected = np.exp(np.mean([stats.entropy(row, p.mean(0)) for row in p.numpy()]))
+    assert metrics.inception_score(p) == pytest.approx(expected, rel=1e-9)
+    assert 1 - 1e-9 <= metrics.inception_score(p) <= classes + 1e-9
+
+
+@drawn
+@given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 99))
+def test_class_entropy(rows, classes, seed):
+    p = torch.randn(rows, classes, generator=torch.Generator().manual_seed(seed)).softmax(1)
+    counts = np.bincount(p.argmax(1).numpy(), minlength=classes)
+    assert metrics.class_entropy(p) == pytest.approx(stats.entropy(counts), abs=1e-9)
+
+
+@drawn
+@given(st.integers(5, 40), st.integers(5, 40), st.integers(1, 4), st.integers(1, 4), st.integers(0, 99))
+def test_precision_and_recall_against_a_loop(reals, fakes, dimensions, k, seed):
+    generator = torch.Generator().manual_seed(seed)
+    real = torch.randn(reals, dimensions, generator=generator)
+    fake = torch.randn(fakes, dimensions, generator=generator) + 0.5
+
+    def share(points, centres):
+        tree = neighbors.NearestNeighbors(n_neighbors=k + 1).fit(centres.numpy())
+        radii = tree.kneighbors(centres.numpy())[0][:, -1]
+        far = np.linalg.norm(points.numpy()[:, None] - centres.numpy()[None], axis=2)
+        return (far <= radii + 1e-6).any(axis=1).mean()
+
+    got = metrics.precision_recall(real, fake, k)
+    assert got.precision == pytest.approx(share(fake, real))
+    assert got.recall == pytest.approx(share(real, fake))
+
+
+def test_precision_and_recall_in_closed_cases():
+    real = torch.randn(60, 3)
+    assert metrics.precision_recall(real, real) == (1, 1)
+    assert metrics.precision_recall(real, real + 100) == (0, 0)
+    repeated = real[:1].expand(60, 3)  # one right picture, sixty times: precise, and its balls have no size
+    assert metrics.precision_recall(real, repeated) == (1, pytest.approx(1 / 60))
+
+
+def test_precision_and_recall_in_pieces_are_those_of_the_whole():
+    real, fake = torch.randn(2300, 4), torch.randn(1100, 4) + 1
+    far = torch.cdist(fake, real)
+    radii = torch.cdist(real, real).sort(dim=1).values[:, 3]
+    assert metrics.precision_recall(real, fake).precision == (far <= radii).any(1).double().mean().item()
+
+
+@drawn
+@given(st.integers(1, 6), st.integers(1, 9), st.sampled_from([torch.uint8, torch.float32]), st.integers(0, 99))
+def test_nearest_training_pictures(samples, training, dtype, seed):
+    generator = torch.Generator().manual_seed(seed)
+    greys = torch.randint(0, 256, (samples + training, 1, 4, 3), generator=generator, dtype=torch.uint8)
+    ours, theirs = greys.to(dtype).split([samples, training])
+    found = metrics.nearest(ours, theirs)
+    tree = neighbors.NearestNeighbors(n_neighbors=1).fit(theirs.flatten(1).double().numpy())
+    distances, _ = tree.kneighbors(ours.flatten(1).double().numpy())
+    torch.testing.assert_close(found.distances.double(), torch.from_numpy(distances)[:, 0], rtol=1e-5, atol=1e-5)
+    direct = (ours.double() - theirs[found.indices].double()).flatten(1).norm(dim=1)
+    torch.testing.assert_close(found.distances.double(), direct, rtol=1e-5, atol=1e-5)
+
+
+features, probabilities = torch.randn(9, 3), torch.full((4, 5), 0.2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (
+            lambda: metrics.frechet_distance(features, features[:, :2]),
+            ValueError,
+            "one number of features, got 3 and 2",
+        ),
+        (lambda: metrics.frechet_distance(features[0], features), TypeError, "a must be floats of shape (N, D)"),
+        (
+            lambda: metrics.frechet_distance(features, features * torch.nan),
+            ValueError,
+            "b holds 27 numbers that are NaN",
+        ),
+        (lambda: metrics.frechet_distance(features[:1], features), ValueError, "a has 1 row; a covariance needs"),
+        (
+            lambda: metrics.frechet_gaussians(features[0], torch.eye(3), features[0], torch.eye(2)),
+            ValueError,
+            "mean_b and cov_b must have shapes",
+        ),
+        (lambda: metrics.inception_score(torch.randn(4, 5)), ValueError, "Are they logits?"),
+        (lambda: metrics.inception_score(probabilities * torch.nan), ValueError, "probabilities must be at least 0"),
+        (lambda: metrics.inception_score(probabilities[:0]), ValueError, "probabilities: there are no rows"),
+        (lambda: metrics.class_entropy(probabilities[0]), TypeError, "probabilities must be floats of shape (N, C)"),
+        (lambda: metrics.precision_recall(features, features, 9), ValueError, "k must lie between 1 and 8"),
+        (lambda: metrics.precision_recall(features, features, 0), ValueError, "k must lie between 1 and 8"),
+        (lambda: metrics.precision_recall(features, features[:, :1]), ValueError, "real and fake must have one number"),
+        (lambda: metrics.precision_recall(features / 0, features), ValueError, "real holds 27 numbers"),
+        (lambda: metrics.nearest(features, features.double()), TypeError, "one dtype"),
+        (lambda: metrics.nearest(features, features[:, :2]), ValueError, "must be alike"),
+        (lambda: metrics.nearest(features[:0], features), ValueError, "must not be empty, got 0 and 9"),
+    ],
+)
+def test_bad_samples_get_a_sentence(call, error, words):
+    with pytest.raises(error, match=re.escape(words)):
         call()
