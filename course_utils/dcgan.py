@@ -207,13 +207,13 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures of 28x28 -> how real they look, as logits: two strided convolutions and a linear layer.
+    """Pictures of 28x28 -> how real they look, as logits: three strided convolutions and a linear layer.
 
     With classes it judges pairs of picture and label: to the logit comes the product of the picture's features with a
     vector learnt for the class.
 
     Args:
-        channels: maps at 14x14 and at 7x7 pixels.
+        channels: maps at 14x14, 7x7 and 4x4 pixels.
         norm: "batch", "spectral" or "none".
         classes: 0, or how many classes there are.
 
@@ -224,24 +224,28 @@ class Discriminator(nn.Module):
     equation 3.
     """
 
-    def __init__(self, channels: tuple[int, int] = (32, 64), norm: str = "batch", classes: int = 0):
+    def __init__(self, channels: tuple[int, int, int] = (16, 64, 128), norm: str = "batch", classes: int = 0):
         super().__init__()
         if norm not in ("batch", "spectral", "none"):
             raise ValueError(f"norm must be 'batch', 'spectral' or 'none', got {norm!r}")
         bound = spectral_norm if norm == "spectral" else nn.Identity()
-        self.classes = classes
-        first, second = channels
+        between = nn.BatchNorm2d if norm == "batch" else lambda channels: nn.Identity()
+        self.classes, bias = classes, norm != "batch"  # batch normalisation would take a bias out again
+        first, second, third = channels
         self.layers = nn.Sequential(
             bound(nn.Conv2d(1, first, kernel_size=4, stride=2, padding=1)),  # 28x28 -> 14x14; no norm on pictures
             nn.LeakyReLU(0.2),
-            bound(nn.Conv2d(first, second, kernel_size=4, stride=2, padding=1, bias=norm != "batch")),  # -> 7x7
-            nn.BatchNorm2d(second) if norm == "batch" else nn.Identity(),
+            bound(nn.Conv2d(first, second, kernel_size=4, stride=2, padding=1, bias=bias)),  # -> 7x7
+            between(second),
+            nn.LeakyReLU(0.2),
+            bound(nn.Conv2d(second, third, kernel_size=3, stride=2, padding=1, bias=bias)),  # -> 4x4
+            between(third),
             nn.LeakyReLU(0.2),
             nn.Flatten(),
         )
-        self.head = bound(nn.Linear(second * 7 * 7, 1))
+        self.head = bound(nn.Linear(third * 4 * 4, 1))
         if classes:
-            self.of_class = nn.Embedding(classes, second * 7 * 7)
+            self.of_class = nn.Embedding(classes, third * 4 * 4)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -3,6 +3,8 @@
 They are made without pyplot, so nothing is kept open behind the reader's back and nothing is shown twice.
 """
 
+import base64
+import html
 import io
 import itertools
 from collections.abc import Sequence
@@ -15,11 +17,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
+from PIL import Image
 from torch import Tensor
 
 from . import palette
 
 if TYPE_CHECKING:
+    from .dcgan import Game
     from .metrics import Bins
     from .training import History, Watch
 
@@ -622,6 +626,148 @@ def patches(
 
 # Told apart by colour, and without colour by dashes.
 STYLES = ((palette.BLUE, "-"), (palette.ORANGE, "--"), (palette.GREEN, ":"), (palette.RED, "-."), (palette.GREY, "-"))
+
+
+def one_dimension(
+    x: Tensor,
+    real: Tensor,
+    fake: Tensor,
+    judged: dict[str, Tensor],
+    points: Tensor | None = None,
+    pull: Tensor | None = None,
+) -> Picture:
+    """The game on a line: two densities, what a discriminator says at each place, and how it pulls some fakes.
+
+    Args:
+        x: places, (K,).
+        real, fake: the densities there, (K,).
+        judged: up to two discriminators by name, probabilities of being real, (K,) each.
+        points: some fakes, (N,); their heights mean nothing.
+        pull: how far each of them is moved, (N,), as arrows.
+    """
+    figure = Picture(7.6, 3.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
+    above.fill_between(x, real, color=palette.AREA)
+    above.plot(x, real, color=palette.BLUE, linewidth=1.8, label="real, p")
+    above.plot(x, fake, "--", color=palette.ORANGE, linewidth=1.8, label="generated, q")
+    above.set_ylabel("density", fontsize=FONT, color=palette.INK)
+    above.set_ylim(0, None)
+    for (name, values), (color, style) in zip(judged.items(), ((palette.INK, "-"), (palette.GREEN, ":")), strict=False):
+        below.plot(x, values, style, color=color, linewidth=1.8, label=name)
+    below.axhline(0.5, color=palette.GRID, linewidth=0.8)
+    below.set_ylim(-0.05, 1.05)
+    below.set_ylabel("real?", fontsize=FONT, color=palette.INK)
+    below.set_xlabel("x", fontsize=FONT, color=palette.INK)
+    if points is not None:  # one above the other, so that no arrow hides the next
+        heights = torch.linspace(0.06, 0.5, len(points)) * above.get_ylim()[1]
+        above.plot(points, heights, "o", color=palette.ORANGE, markersize=4)
+        for place, height, way in zip(points, heights, [] if pull is None else pull, strict=False):
+            above.annotate(
+                "", (place + way, height), (place, height),
+                arrowprops={"arrowstyle": "->", "color": palette.INK, "shrinkA": 0, "shrinkB": 0},
+            )  # fmt: skip
+    above.set_xlim(x.min().item(), x.max().item())
+    for axes in (above, below):
+        axes.legend(fontsize=FONT, frameon=False, loc="upper right")
+        plain(axes)
+    return figure
+
+
+def game(course: "Game") -> Picture:
+    """How a game went: both losses, and for how real the discriminator took real pictures and fakes (running means)."""
+    figure = Picture(8.0, 2.6)
+    losses, answers = figure.subplots(1, 2)
+    steps = range(1, len(course.real) + 1)
+    for axes, title, shown in (
+        (losses, "loss", {"discriminator": course.discriminator_loss, "generator": course.generator_loss}),
+        (answers, "discriminator's answer", {"to real ones, D(x)": course.real, "to fakes, D(G(z))": course.fake}),
+    ):
+        for (name, values), color, style in zip(
+            shown.items(), (palette.BLUE, palette.ORANGE), ("-", "--"), strict=True
+        ):
+            axes.plot(steps, _running_mean(values), style, color=color, linewidth=1.6, label=name)
+        axes.set_title(title, fontsize=FONT, color=palette.INK)
+        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+        axes.legend(fontsize=FONT, frameon=False)
+        plain(axes)
+    answers.set_ylim(0, 1)
+    return figure
+
+
+def film(frames: Sequence[Tensor], steps: Sequence[int], pictures: int = 8, width: float = 8.0) -> Picture:
+    """A film strip: a column for each frame, a row for each picture, so that one follows a picture to the right.
+
+    Args:
+        frames: (N, 1, H, W) uint8 each, N at least ``pictures``.
+        steps: after which each was taken.
+        pictures: rows.
+        width: of the figure, in inches.
+    """
+    strip = torch.cat([torch.cat(list(frame[:pictures, 0]), dim=0) for frame in frames], dim=1)  # (rows*H, columns*W)
+    figure = Picture(width, width * strip.shape[0] / strip.shape[1] + 0.4)
+    axes = figure.add_subplot()
+    axes.imshow(strip.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    side = frames[0].shape[-1]
+    axes.set_xticks([side * (column + 0.5) for column in range(len(steps))], [f"{step:,}" for step in steps])
+    axes.set_yticks([])
+    axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+    plain(axes)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure
+
+
+def walk(pictures: Tensor, place: int) -> Picture:
+    """Pictures on the way from one to another, and one of them large, framed where it stands.
+
+    Args:
+        pictures: (N, 1, H, W) uint8.
+        place: the one to look at.
+    """
+    figure = Picture(8.0, 1.9)
+    large, strip = figure.subplots(1, 2, width_ratios=(1, 3.4))
+    side = pictures.shape[-1]
+    half = -(-len(pictures) // 2)  # two rows
+    large.imshow(pictures[place, 0].numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    strip.imshow(_sheet(pictures, half).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    frame(strip, place // half * side, place % half * side, side, side)
+    for axes in (large, strip):
+        axes.set_axis_off()
+    return figure
+
+
+class Animation:
+    """Pictures one after the other, as a GIF, which every browser plays and needs no other program to be made.
+
+    Args:
+        frames: (N, 1, H, W) uint8 each.
+        about: what there is to see, for those who do not see it.
+        columns: pictures in a row.
+        seconds: of each frame; the last one stays four times as long.
+    """
+
+    def __init__(self, frames: Sequence[Tensor], about: str, columns: int = 8, seconds: float = 0.35):
+        sheets = [Image.fromarray(_sheet(frame, columns).numpy()) for frame in frames]
+        times = [int(1000 * seconds)] * (len(sheets) - 1) + [int(4000 * seconds)]
+        file = io.BytesIO()
+        sheets[0].save(file, "GIF", save_all=True, append_images=sheets[1:], duration=times, loop=0, optimize=False)
+        self.gif, self.about, self.width = file.getvalue(), about, 2 * sheets[0].width
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.gif).decode()
+        return (
+            f'<img alt="{html.escape(self.about)}" width="{self.width}" style="image-rendering: pixelated" '
+            f'src="data:image/gif;base64,{data}">'
+        )
+
+    def __repr__(self) -> str:
+        return f"Animation: {self.about}"
+
+
+def _sheet(pictures: Tensor, columns: int) -> Tensor:
+    """(N, 1, H, W) -> one picture with so many in a row; N a multiple of the columns"""
+    n, _, h, w = pictures.shape
+    return pictures.view(n // columns, columns, h, w).transpose(1, 2).reshape(n // columns * h, columns * w)
 
 
 def ravine(paths: dict[str, Tensor], condition: float, rate: float | None = None) -> Picture:

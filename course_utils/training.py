@@ -84,6 +84,11 @@ def constant(step: int, steps: int) -> float:
     return 1.0
 
 
+def hold_then_fall(step: int, steps: int) -> float:
+    """The full rate for half of the steps, then down in a straight line, never 0."""
+    return min(1.0, 2 * (steps - step) / steps)
+
+
 def parameter_groups(model: nn.Module, weight_decay: float, but: Iterable[nn.Parameter] = ()) -> list[dict]:
     """Parameters for an optimizer, in two groups: weights, which decay, and biases and norms, which do not.
 

@@ -12,8 +12,9 @@ import ipywidgets
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.distributions import Normal
 
-from . import attention, augment, convolution, data, explain, optimizers, plots, training, vit
+from . import attention, augment, convolution, data, dcgan, explain, optimizers, plots, training, vit
 
 WIDE = {"description_width": "110px"}
 
@@ -451,6 +452,114 @@ class Patches(Explorer):
         if len(gone):
             say += f" The patches left out had {share:.2f} of the look."
         return picture, say
+
+
+class OneDimensionalGame(Explorer):
+    """A GAN on a line: real numbers around 0, a generator with a mean and a width, and the best discriminator there is.
+
+    The arrows are steps of gradient descent of single fakes, scaled to be seen; the button moves mean and width by what
+    all fakes together ask for, while the discriminator waits.
+    """
+
+    LOSSES: ClassVar = {"non-saturating": dcgan.non_saturating, "saturating": dcgan.saturating}
+    NOISE = torch.special.ndtri(torch.arange(0.5, 200) / 200)  # 200 even quantiles of the normal distribution
+    SHOWN = NOISE[12::25]
+    X = torch.linspace(-6, 6, 241)
+    RATE, ARROW = 0.5, 0.6
+
+    def __init__(self):
+        number = {"style": WIDE, "layout": {"width": "330px"}}
+        self.mean = ipywidgets.FloatSlider(2.5, min=-5, max=5, step=0.05, description="mean of fakes", **number)
+        self.width = ipywidgets.FloatSlider(0.6, min=0.1, max=3, step=0.05, description="their width", **number)
+        self.loss = ipywidgets.Dropdown(options=list(self.LOSSES), description="loss of G", **number)
+        self.step = ipywidgets.Button(description="one step of G")
+        self.step.on_click(self._step)
+        layout = ipywidgets.HBox(
+            [ipywidgets.VBox([self.mean, self.width]), ipywidgets.VBox([self.loss, self.step])],
+            layout={"flex_flow": "row wrap"},
+        )
+        super().__init__("Explorer: a GAN on a line", [self.mean, self.width, self.loss], layout)
+
+    def densities(self) -> tuple[Normal, Normal]:
+        """Of real numbers and of fakes."""
+        return Normal(0.0, 1.0), Normal(self.mean.value, self.width.value)
+
+    def slopes(self) -> tuple[float, float]:
+        """The gradient of the generator's loss with respect to its mean and its width, D* held still."""
+        real, fakes = self.densities()
+        mean, width = (torch.tensor(slider.value, requires_grad=True) for slider in (self.mean, self.width))
+        places = mean + width * self.NOISE
+        loss = self.LOSSES[self.loss.value](real.log_prob(places) - fakes.log_prob(places))
+        return tuple(slope.item() for slope in torch.autograd.grad(loss, (mean, width)))
+
+    def pull(self, places: Tensor) -> Tensor:
+        """Which way, and how strongly, the loss moves single fakes; (N,)"""
+        real, fakes = self.densities()
+        places = places.clone().requires_grad_()
+        losses = [self.LOSSES[self.loss.value](real.log_prob(x) - fakes.log_prob(x)) for x in places[:, None]]
+        return -torch.autograd.grad(torch.stack(losses).sum(), places)[0]
+
+    def _step(self, button: object = None) -> None:
+        of_mean, of_width = self.slopes()
+        self.drawing = True  # one picture for both
+        self.mean.value -= self.RATE * of_mean
+        self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
+        self.drawing = False
+        self._changed()
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        real, fakes = self.densities()
+        log_p, log_q = real.log_prob(self.X), fakes.log_prob(self.X)
+        points = self.mean.value + self.width.value * self.SHOWN
+        judged = {"best, D*": dcgan.optimal_discriminator(log_p, log_q)}
+        picture = plots.one_dimension(self.X, log_p.exp(), log_q.exp(), judged, points, self.ARROW * self.pull(points))
+        asked = [of.mean + of.stddev * self.NOISE for of in (real, fakes)]
+        pays = dcgan.tell_apart(*(real.log_prob(x) - fakes.log_prob(x) for x in asked)).item()
+        of_mean, of_width = self.slopes()
+        return picture, (
+            f"D* pays <b>{pays:.3f}</b> nats; a coin toss costs {2 * math.log(2):.3f}. The loss pulls the mean by "
+            f"<b>{-of_mean:+z.3f}</b> and the width by <b>{-of_width:+z.3f}</b>."
+        ).replace("-", "−")
+
+
+class LatentWalk(Explorer):
+    """From one noise vector to another, along an arc or straight, and what a generator draws on the way.
+
+    Args:
+        generator: noise (N, latent_dim) -> pictures in [-1, 1]; a ``dcgan.Generator`` without classes.
+    """
+
+    STOPS = 12
+    WAYS: ClassVar = {"along an arc": dcgan.slerp, "straight": lambda a, b, t: a + (b - a) * t}
+
+    def __init__(self, generator: dcgan.Generator):
+        self.generator = generator
+        number = {"style": WIDE, "layout": {"width": "330px"}}
+        self.start = ipywidgets.IntSlider(0, 0, 50, description="from noise", **number)
+        self.end = ipywidgets.IntSlider(1, 0, 50, description="to noise", **number)
+        self.way = ipywidgets.Dropdown(options=list(self.WAYS), description="way", **number)
+        self.place = ipywidgets.IntSlider(0, 0, self.STOPS - 1, description="stop", **number)
+        self.play = ipywidgets.Play(min=0, max=self.STOPS - 1, interval=400, repeat=True)
+        ipywidgets.jslink((self.play, "value"), (self.place, "value"))
+        layout = ipywidgets.HBox(
+            [ipywidgets.VBox([self.start, self.end, self.way]), ipywidgets.VBox([self.place, self.play])],
+            layout={"flex_flow": "row wrap"},
+        )
+        super().__init__("Explorer: a walk in latent space", [self.start, self.end, self.way, self.place], layout)
+
+    def noise(self) -> Tensor:
+        """(STOPS, latent_dim), the stops of the walk."""
+        a, b = (
+            torch.randn(self.generator.latent_dim, generator=torch.Generator().manual_seed(end.value))
+            for end in (self.start, self.end)
+        )
+        return self.WAYS[self.way.value](a, b, torch.linspace(0, 1, self.STOPS)[:, None])
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        z, place = self.noise(), self.place.value
+        picture = plots.walk((dcgan.sample(self.generator, z) * 255).round().to(torch.uint8), place)
+        length, typical = z[place].norm(), self.generator.latent_dim**0.5
+        return picture, f"Length of the noise <b>{length:.1f}</b>; noise as it is drawn has about {typical:.1f}."
 
 
 class _Some(torch.nn.Module):

@@ -138,7 +138,7 @@ def test_spectral_norm_finds_the_largest_singular_value():
 
 
 def test_networks_keep_their_shapes_on_every_batch():
-    generator, discriminator = dcgan.Generator(5, (4, 3)), dcgan.Discriminator((3, 4))
+    generator, discriminator = dcgan.Generator(5, (4, 3)), dcgan.Discriminator((3, 4, 5))
     for count in (2, 7):
         pictures = generator(torch.randn(count, 5))
         assert pictures.shape == (count, 1, 28, 28)
@@ -150,7 +150,10 @@ def test_networks_keep_their_shapes_on_every_batch():
 
 def test_a_class_changes_the_picture_and_the_judgement():
     torch.manual_seed(0)
-    generator, discriminator = dcgan.Generator(5, (4, 3), classes=10), dcgan.Discriminator((3, 4), "none", classes=10)
+    generator, discriminator = (
+        dcgan.Generator(5, (4, 3), classes=10),
+        dcgan.Discriminator((3, 4, 5), "none", classes=10),
+    )
     z = torch.randn(1, 5).expand(10, 5)
     pictures = dcgan.sample(generator, z, torch.arange(10))
     assert len(pictures.flatten(1).unique(dim=0)) == 10
@@ -176,7 +179,10 @@ def small_game(**options) -> tuple[nn.Module, nn.Module, dcgan.Game]:
     images = torch.randint(0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=generator_of(0))
     batches = data.Batches(images, torch.arange(40) % 10, 8, generator_of(1), mean=0.5, std=0.5)
     classes = options.pop("classes", 0)
-    networks = dcgan.Generator(4, (4, 3), classes), dcgan.Discriminator((3, 4), options.pop("norm", "batch"), classes)
+    networks = (
+        dcgan.Generator(4, (4, 3), classes),
+        dcgan.Discriminator((3, 4, 5), options.pop("norm", "batch"), classes),
+    )
     optimizers = [torch.optim.Adam(network.parameters(), 1e-3) for network in networks]
     return *networks, dcgan.train(*networks, batches, tuple(optimizers), options.pop("steps", 9), **options)
 
@@ -211,7 +217,7 @@ def test_every_kind_of_game_can_be_played(options):
 
 def test_the_discriminator_half_step_leaves_the_generator_alone():
     torch.manual_seed(0)
-    generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4))
+    generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4, 5))
     optimizer = torch.optim.SGD(discriminator.parameters(), 0.1)
     before = copy.deepcopy(discriminator.state_dict())
     fake = generator(torch.randn(6, 4))
@@ -225,7 +231,7 @@ def test_the_discriminator_half_step_leaves_the_generator_alone():
 
 def test_the_generator_half_step_leaves_the_discriminator_alone():
     torch.manual_seed(0)
-    generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4), norm="none")
+    generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4, 5), norm="none")
     optimizer = torch.optim.SGD(generator.parameters(), 0.1)
     before = copy.deepcopy(generator.state_dict())
     dcgan.generator_step(discriminator, optimizer, dcgan.NON_SATURATING, generator(torch.randn(6, 4)))
@@ -240,7 +246,7 @@ def test_without_an_average_the_generator_ends_as_it_was_moved():
 
 def test_rates_are_put_back():
     torch.manual_seed(0)
-    networks = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4))
+    networks = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4, 5))
     optimizers = tuple(
         torch.optim.SGD(network.parameters(), rate) for network, rate in zip(networks, (0.1, 0.2), strict=True)
     )
@@ -275,7 +281,7 @@ def test_truncated_noise_is_scipys(limit):
     assert stats.kstest(noise.flatten().numpy(), stats.truncnorm(-limit, limit).cdf).pvalue > 0.01
 
 
-generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4))
+generator, discriminator = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4, 5))
 asked = dcgan.Generator(4, (4, 3), classes=10)
 
 

@@ -1,13 +1,18 @@
 """Figures: made without pyplot, the same each time, and with text that can be read."""
 
+import base64
+import io
 import itertools
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from course_utils import environment, metrics, palette, plots, training
+from course_utils import dcgan, environment, metrics, palette, plots, training
 
 SIGNED = torch.linspace(-1, 1, 400).view(20, 20)
 
@@ -19,7 +24,24 @@ WATCH.loss = {"training": [1.0, 0.5, 0.1], "validation": [1.0, 0.8, 1.2]}
 WATCH.accuracy = {"training": [0.5, 0.9, 1.0], "validation": [0.5, 0.8, 0.8]}
 BINS = metrics.Bins(torch.tensor([0.0, 0.7, 0.9]), torch.tensor([0.0, 0.6, 1.0]), torch.tensor([0, 10, 500]))
 
+FRAMES = [
+    torch.full((4, 1, 6, 5), 60 * frame, dtype=torch.uint8) + torch.arange(4).view(4, 1, 1, 1).byte()
+    for frame in range(3)
+]
+COURSE = dcgan.Game([1.0, 0.5], [2.0, 3.0], [0.6, 0.8], [0.4, 0.2])
+
 FIGURES = {
+    "one dimension": lambda: plots.one_dimension(
+        torch.linspace(-2, 2, 9),
+        torch.ones(9),
+        torch.rand(9),
+        {"best, D*": torch.rand(9)},
+        torch.zeros(3),
+        torch.ones(3),
+    ),
+    "game": lambda: plots.game(COURSE),
+    "film": lambda: plots.film(FRAMES, [1, 20, 3000], 4),
+    "walk": lambda: plots.walk(FRAMES[1], 2),
     "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
     "row of numbers": lambda: plots.row({"x": torch.arange(6.0).view(2, 3), "y": -torch.eye(3)}),
     "row of pictures": lambda: plots.row({"x": torch.rand(28, 28), "y": SIGNED}),
@@ -172,3 +194,51 @@ def test_patches_left_out_are_covered_and_the_one_that_asks_is_framed():
         covered, framed = axes.patches[:2], axes.patches[-1]
         assert [p.get_xy() for p in covered] == [(-0.5, -0.5), (3.5, 1.5)]
         assert (framed.get_xy(), framed.get_width(), framed.get_height()) == ((1.5, 1.5), 2, 2)
+
+
+def test_a_film_strip_has_a_column_for_each_frame_and_a_row_for_each_picture():
+    strip = plots.film(FRAMES, [1, 20, 3000], pictures=2).axes[0]
+    shown = strip.images[0].get_array()
+    assert shown.shape == (2 * 6, 3 * 5)
+    assert (shown[0, 0], shown[6, 0], shown[0, 5], shown[11, 14]) == (0, 1, 60, 121)
+    assert [label.get_text() for label in strip.get_xticklabels()] == ["1", "20", "3,000"]
+
+
+def test_an_animation_plays_the_frames_in_order():
+    animation = plots.Animation(FRAMES, 'two "rows"', columns=2, seconds=0.2)
+    film = Image.open(io.BytesIO(animation.gif))
+    assert (film.n_frames, film.size, film.info["loop"]) == (3, (10, 12), 0)
+    for number, frame in enumerate(FRAMES):
+        film.seek(number)
+        assert film.info["duration"] == (800 if number == 2 else 200)
+        grey = torch.from_numpy(np.array(film.convert("L")))
+        assert grey[::6, ::5].tolist() == frame[:, 0, 0, 0].view(2, 2).tolist()
+    page = animation._repr_html_()
+    assert 'alt="two &quot;rows&quot;"' in page
+    assert base64.b64decode(re.search(r"base64,([^\"]+)", page)[1]) == animation.gif
+
+
+def test_a_game_shows_both_losses_and_both_answers():
+    losses, answers = plots.game(COURSE).axes
+    assert [line.get_ydata().tolist() for line in losses.lines] == [[1.0, 0.75], [2.0, 2.5]]
+    assert [line.get_ydata().tolist() for line in answers.lines] == [
+        [0.6, pytest.approx(0.7)],
+        [0.4, pytest.approx(0.3)],
+    ]
+
+
+def test_a_walk_frames_the_place_it_shows_large():
+    pictures = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1).expand(12, 1, 4, 4)
+    large, strip = plots.walk(pictures, 8).axes
+    assert large.images[0].get_array().max() == 8
+    assert strip.images[0].get_array()[4, 8] == 8
+    assert all(p.get_xy() == (7.5, 3.5) for p in strip.patches)
+
+
+def test_fakes_on_a_line_are_pulled_where_the_arrows_say():
+    x = torch.linspace(-2, 2, 9)
+    above, below = plots.one_dimension(
+        x, x.exp(), x.cos(), {"best": x.sigmoid()}, x[:2], torch.tensor([1.0, -0.5])
+    ).axes
+    assert [round(arrow.xy[0].item(), 6) for arrow in above.texts] == [-1.0, -2.0]
+    assert below.lines[0].get_ydata().tolist() == x.sigmoid().tolist()

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import augment, cnn, convolution, data, explain, vit, widgets
+from course_utils import augment, cnn, convolution, data, dcgan, explain, vit, widgets
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -344,3 +344,64 @@ def test_patches_shuffles_and_every_control_redraws(pictures_and_net, transforme
         assert bytes(explorer.picture.value).startswith(PNG)
     shuffled = explorer.given()
     assert torch.equal(vit.patchify(shuffled, 7), vit.patchify(images[1:2], 7)[:, explorer.order])
+
+
+def test_a_gan_on_a_line_moves_where_its_loss_falls():
+    explorer = widgets.OneDimensionalGame()
+    for loss in explorer.LOSSES:
+        explorer.mean.value, explorer.width.value, explorer.loss.value = 2.0, 0.8, loss
+        real, fakes = explorer.densities()
+        places = torch.linspace(0.5, 3.5, 7)
+        for number, place in enumerate(places):  # the pull is minus the slope of the loss, by a difference quotient
+            ends = torch.tensor([place - 1e-3, place + 1e-3], dtype=torch.float64)
+            logits = real.log_prob(ends) - fakes.log_prob(ends)
+            values = [explorer.LOSSES[loss](logit[None]).item() for logit in logits]
+            slope = (values[1] - values[0]) / 2e-3
+            assert explorer.pull(places)[number].item() == pytest.approx(-slope, rel=1e-2, abs=1e-3)
+        before, picture = explorer.slopes(), explorer.picture.value
+        explorer.step.click()
+        assert explorer.mean.value == pytest.approx(2.0 - explorer.RATE * before[0], abs=0.03)
+        assert explorer.width.value == pytest.approx(0.8 - explorer.RATE * before[1], abs=0.03)
+        assert explorer.picture.value != picture
+
+
+def test_the_best_discriminator_pays_what_the_divergence_says():
+    explorer = widgets.OneDimensionalGame()
+    explorer.mean.value, explorer.width.value = 0.0, 1.0
+    assert f"<b>{2 * math.log(2):.3f}</b>" in explorer.sentence.value  # fakes as good as real ones: a coin toss
+    assert "<b>+0.000</b>" in explorer.sentence.value
+    explorer.mean.value = 1.5
+    p, q = explorer.densities()
+    x = torch.linspace(-12, 12, 4001, dtype=torch.float64)
+    logits = p.log_prob(x) - q.log_prob(x)
+    losses = p.log_prob(x).exp() * F.softplus(-logits) + q.log_prob(x).exp() * F.softplus(logits)
+    expected = torch.trapezoid(losses, x).item()
+    shown = float(explorer.sentence.value.split("<b>")[1].split("</b>")[0])
+    assert shown == pytest.approx(expected, abs=0.01)
+
+
+def test_every_control_of_the_game_redraws():
+    explorer = widgets.OneDimensionalGame()
+    for control, value in ((explorer.mean, -1.0), (explorer.width, 1.5), (explorer.loss, "saturating")):
+        before = explorer.picture.value
+        control.value = value
+        assert explorer.picture.value != before, control.description
+        assert bytes(explorer.picture.value).startswith(PNG)
+
+
+def test_a_latent_walk_shows_what_the_generator_draws():
+    torch.manual_seed(0)
+    generator = dcgan.Generator(6, (4, 3))
+    explorer = widgets.LatentWalk(generator)
+    lengths = explorer.noise().norm(dim=1)
+    ends = [torch.randn(6, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    assert torch.equal(explorer.noise()[0], ends[0])
+    torch.testing.assert_close(explorer.noise()[-1], ends[1])
+    assert lengths.min() >= min(end.norm() for end in ends) - 0.5
+    explorer.way.value = "straight"
+    torch.testing.assert_close(explorer.noise()[3], ends[0] + (ends[1] - ends[0]) * 3 / 11)
+    for control, value in ((explorer.start, 5), (explorer.end, 7), (explorer.place, 6)):
+        before = explorer.picture.value
+        control.value = value
+        assert explorer.picture.value != before, control.description
+    assert f"<b>{explorer.noise()[6].norm():.1f}</b>" in explorer.sentence.value
