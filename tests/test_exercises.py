@@ -96,7 +96,37 @@ SCORES = "s = q @ k.mT / math.sqrt(q.shape[-1])"
 MIX = "return torch.softmax(s, -1) @ v"
 RIGHT_SHARE = "was = model.training\nmodel.eval()\nr = n = 0\nfor x, y in batches:\n"
 RIGHT_SHARE += "    r += (model(x).argmax(1) == y).sum().item(); n += len(y)\nmodel.train(was)"
+GAME = "loss = F.softplus(-D(real)).mean() + F.softplus(D(G(z).detach())).mean()\n"
+GAME += "optimizer.zero_grad()\nloss.backward()\noptimizer.step()\nreturn loss.item()"
+SLOPE = "x = real.detach().requires_grad_()\n(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)\n"
+SLOPE += "return g.square().sum((1, 2, 3)).mean()"
 ONCE_PASSED = [
+    (
+        "optimal_discriminator",
+        "largest = log_p.max()\np, q = (log_p - largest).exp(), (log_q - largest).exp()\nreturn p / (p + q)",
+    ),
+    (
+        "optimal_discriminator",
+        "p, q = log_p.double().exp(), log_q.double().exp()\nreturn (p / (p + q)).to(log_p.dtype)",
+    ),
+    (
+        "discriminator_loss",
+        "D.eval()\nreturn F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()",
+    ),
+    (
+        "discriminator_loss",
+        "f = fake.detach()\nf *= 2\nreturn F.softplus(-D(real)).mean() + F.softplus(D(f / 2)).mean()",
+    ),
+    ("generator_loss", "D.eval()\nreturn F.softplus(-D(fake)).mean()"),
+    ("generator_loss", "fake += 0.5\nreturn F.softplus(-D(fake - 0.5)).mean()"),
+    ("discriminator_step", f"G.eval()\n{GAME}"),
+    ("discriminator_step", "for p in G.parameters():\n    p.requires_grad_(False)\n" + GAME.replace(".detach()", "")),
+    (
+        "spherical",
+        "w = (a @ b / a.norm() / b.norm()).clamp(-1, 1).arccos()\nif w < 0.1:\n    return torch.lerp(a, b, t)\n"
+        "return (torch.sin((1 - t) * w) * a + torch.sin(t * w) * b) / torch.sin(w)",
+    ),
+    ("r1_penalty", f"D.eval()\n{SLOPE}"),
     ("max_pool2d", f"{WINDOWS}\nreturn w.max(-2).values.max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-100')}\nreturn w.flatten(4).max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', 'x.min().item() - 1')}\nreturn w.flatten(4).max(-1).values"),

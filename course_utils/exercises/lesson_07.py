@@ -129,9 +129,11 @@ def in_a_row(tensors: list[Tensor | None], like: nn.Module) -> Tensor:
     return torch.cat([(torch.zeros_like(p) if t is None else t.detach()).flatten() for t, p in pairs])
 
 
-def learns(D: nn.Module) -> str:
-    """Can this net still learn after what was done to it?"""
-    return "can learn" if all(p.requires_grad for p in D.parameters()) else "cannot learn any more"
+def state_left(net: nn.Module) -> str:
+    """Can this net go on learning after what was done to it?"""
+    if not all(part.training for part in net.modules()):
+        return "was left in evaluation mode"
+    return "can learn" if all(p.requires_grad for p in net.parameters()) else "cannot learn any more"
 
 
 def goes_backward(loss: Any) -> bool:
@@ -144,7 +146,7 @@ def after_backward(D: nn.Module, loss: Any) -> dict:
     seen = {
         "loss": loss.detach() if isinstance(loss, Tensor) else loss,
         "gradients of D before backward()": "there already" if early else "none",
-        "afterwards D": learns(D),
+        "afterwards D": state_left(D),
     }
     if goes_backward(loss) and not early:
         loss.backward()
@@ -288,6 +290,12 @@ def targets_smoothed(D, real, fake):
     return loss_real - F.logsigmoid(-D(fake.detach())).mean()
 
 
+def targets_in_single_precision(D, real, fake):
+    judged_real, judged_fake = D(real), D(fake.detach())
+    loss_real = F.binary_cross_entropy_with_logits(judged_real, torch.ones(len(real)))
+    return loss_real + F.binary_cross_entropy_with_logits(judged_fake, torch.zeros(len(fake)))
+
+
 def went_backward_already(D, real, fake):
     loss = -F.logsigmoid(D(real)).mean() - F.logsigmoid(-D(fake.detach())).mean()
     loss.backward()
@@ -302,13 +310,14 @@ def what_d_is_told(discriminator_loss: Callable, real: Tensor, z: Tensor, scale:
     """The loss for real pictures and for those a generator makes of z, and whom it teaches."""
     D, G = small_judge(real, scale), small_generator(z, real)
     fake = G(z) if on_graph else G(z).detach()
-    notes = noted(G)
+    before, notes = fake.detach().clone(), noted(G)
     loss = discriminator_loss(D, real, fake)
     if loss is None:
         return None
     seen = after_backward(D, loss)
     seen["gradients that reach the generator"] = "some" if notes else "none"
     seen["fake hangs on the generator's graph"] = "yes" if fake.requires_grad else "no"
+    seen["fake afterwards"] = "as it was" if fake.equal(before) else "changed"
     return seen
 
 
@@ -404,6 +413,10 @@ def fakes_by_least_squares(D, fake):
     return (D(fake) - 1).square().mean()
 
 
+def fakes_target_in_single_precision(D, fake):
+    return F.binary_cross_entropy_with_logits(D(fake), torch.ones(len(fake)))
+
+
 def judge_frozen(D, fake):
     for parameter in D.parameters():
         parameter.requires_grad_(False)
@@ -424,7 +437,8 @@ def what_the_fakes_are_told(generator_loss: Callable, fake: Tensor, scale: float
     """The loss of these fakes, and which way each pixel is sent by it."""
     D = small_judge(fake, scale, shift)
     pixels = fake.clone().requires_grad_()
-    loss = generator_loss(D, pixels * 1)  # a step of the graph, as if a generator had made them
+    made = pixels * 1  # a step of the graph, as if a generator had made them
+    loss = generator_loss(D, made)
     if loss is None:
         return None
     early = pixels.grad is not None
@@ -434,7 +448,8 @@ def what_the_fakes_are_told(generator_loss: Callable, fake: Tensor, scale: float
         "loss": loss.detach() if isinstance(loss, Tensor) else loss,
         "gradients before backward()": "there already" if early else "none",
         "gradient of fake": torch.zeros_like(fake) if pixels.grad is None else pixels.grad,
-        "afterwards D": learns(D),
+        "afterwards D": state_left(D),
+        "fake afterwards": "as it was" if made.equal(fake) else "changed",
     }
 
 
@@ -781,8 +796,7 @@ def three_steps(discriminator_step: Callable, real: Tensor, z: Tensor, rate: flo
         seen[f"loss of step {number}"] = plain(loss)
         seen[f"weights of D after step {number}"] = in_a_row(list(D.parameters()), D)
     seen["gradients that reach the generator"] = "some" if notes else "none"
-    seen["afterwards D"] = learns(D)
-    return seen
+    return seen | {"afterwards D": state_left(D), "afterwards the generator": state_left(G)}
 
 
 def drawn_game(draw: Draw) -> tuple[Tensor, Tensor, float]:
@@ -1341,7 +1355,7 @@ def at_an_angle(draw: Draw, count: int, w: float, longer: float) -> tuple[Tensor
 
 
 def drawn_ends(draw: Draw) -> tuple[Tensor, Tensor, float]:
-    angle = 0.0 if draw.whole(0, 4) == 0 else draw.whole(2, 28) / 10
+    angle = 0.0 if draw.whole(0, 4) == 0 else draw.whole(1, 28) / 10
     a, b = at_an_angle(draw, draw.whole(2, 64), angle, draw.whole(1, 8) / 4)
     return *((a.double(), b.double()) if draw.whole(0, 1) else (a, b)), draw.whole(0, 10) / 10
 
@@ -1522,6 +1536,7 @@ TWICE = "A loss “with logits” does the sigmoid itself: here the squashing ha
 NO_WAY_BACK = "No gradient comes back through D's answer to the fakes: D does not learn what a fake looks like."
 UNTAUGHT = "Nothing reaches the generator: detach belongs into the discriminator's loss, not into this one."
 CALLERS_TURN = "The loss alone is asked for: backward() is the caller's, and what you left in D would be counted twice."
+TARGETS_LIKE_LOGITS = "torch.ones and torch.zeros are float32 unless told: `ones_like(logits)` takes the logits' dtype."
 NUMBER = "A number has no graph, so nobody can learn from it: return the tensor."
 SATURATES = "It is weakest just when the fakes are bad: at a logit of -8 its slope is 0.0003, where that of ours is 1."
 DENSITIES = "Far out both densities are 0 in the computer, and 0/0 is nan: work with the difference of the logs."
@@ -1559,6 +1574,11 @@ EXERCISES = (
         cases=lambda draw: [
             Case("four points, densities in eighths", *(torch.tensor([[1, 1, 2, 4], [1, 3, 2, 1]]) / 8).log()),
             Case("far out, log densities around -500", -500 + draw(2, 3), -500 + draw(2, 3)),
+            Case(
+                "from the middle outwards",
+                torch.tensor([-1.0, -30.0, -200.0, -1000.0]),
+                torch.tensor([-2.0, -28.0, -201.0, -999.0]),
+            ),
             Case("one narrow peak, log densities around 95", 95 + draw(4), 95 + draw(4)),
             Case("a single point", torch.tensor(-1.0), torch.tensor(-2.0)),
             Case("double precision", draw(3, 2).double() - 4, draw(3, 2).double() - 4),
@@ -1652,6 +1672,7 @@ EXERCISES = (
                 for f in (hinge_loss, difference_of_logits, least_squares)
             ),
             Mistake(targets_smoothed, "The targets are 1 and 0 here: a smoothed one is a trick of its own."),
+            Mistake(targets_in_single_precision, TARGETS_LIKE_LOGITS),
             Mistake(went_backward_already, CALLERS_TURN),
             Mistake(a_number_only, NUMBER),
         ),
@@ -1704,6 +1725,7 @@ EXERCISES = (
                 judge_frozen,
                 "D's weights no longer want gradients, so it cannot learn any more: leave that switch alone.",
             ),
+            Mistake(fakes_target_in_single_precision, TARGETS_LIKE_LOGITS),
             Mistake(fakes_went_backward_already, "The loss alone is asked for: backward() is the caller's."),
             Mistake(a_number_for_the_fakes, NUMBER),
         ),
@@ -1856,7 +1878,7 @@ EXERCISES = (
             Case("a right angle, half-way", torch.tensor([3.0, 0.0]), torch.tensor([0.0, 3.0]), 0.5),
             Case("shorter than 1", torch.tensor([0.6, 0.0]), torch.tensor([0.3, 0.4]), 0.25),
             Case("64 numbers of noise", draw(64), draw(64), 0.7),
-            Case("a small angle, unequal lengths", *at_an_angle(draw, 5, 0.3, 2.0), 0.4),
+            Case("a small angle, unequal lengths", *at_an_angle(draw, 5, 0.06, 2.0), 0.4),
             Case("the same point twice", torch.tensor([1.0, 2.0, 2.0]), torch.tensor([1.0, 2.0, 2.0]), 0.3),
             Case("one direction, twice as far", torch.tensor([0.3, 0.4]), torch.tensor([0.6, 0.8]), 0.5),
             Case("the first end", draw(4), draw(4), 0.0),
