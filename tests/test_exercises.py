@@ -17,6 +17,9 @@ from course_utils.exercises import EXERCISES, check, source_of
 from course_utils.exercises.checking import argument_names, outcome_of, try_case
 from course_utils.exercises.comparing import difference, same
 
+# What one of the mistakes of lesson 07 makes PyTorch say.
+pytestmark = pytest.mark.filterwarnings("ignore:Using backward.. with create_graph:UserWarning")
+
 TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 
 

@@ -601,7 +601,7 @@ def real_pictures_for_fakes(D, G, optimizer, real, z):
     batches = (real, G(z).detach())
     judged_real, judged_fake = [D(real) for pictures in batches]
     real_loss = F.binary_cross_entropy_with_logits(judged_real, torch.ones_like(judged_real))
-    fake_loss = F.binary_cross_entropy_with_logits(judged_fake, torch.ones_like(judged_real))
+    fake_loss = F.binary_cross_entropy_with_logits(judged_fake, torch.ones_like(judged_fake))
     loss = real_loss + fake_loss
     optimizer.zero_grad()
     loss.backward()
@@ -852,6 +852,18 @@ class SevenLayers(nn.Module):
 
     def forward(self, x):
         return self.body(x).flatten()
+
+
+class SevenLayersInOtherWords(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        filters = [1, channels, 2 * channels, *4 * [4 * channels], 1]
+        self.layers = nn.ModuleList(nn.Conv2d(filters[i], filters[i + 1], 3, stride=2, padding=1) for i in range(7))
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+        return self.layers[-1](x).flatten()
 
 
 class SevenLayersAndALinearOne(nn.Module):
@@ -1529,9 +1541,7 @@ def drawn_real(draw: Draw) -> tuple[Callable, Tensor]:
 
 
 NEVER_A_FAKE = "D never sees a fake: “real” for everything is then the best answer."
-LOGITS = (
-    "At large logits the sigmoid is exactly 0 or 1 and its logarithm is lost: start from the logits, not from them."
-)
+LOGITS = "At large logits the sigmoid is exactly 0 or 1 and its logarithm is lost: use a loss that takes logits."
 TWICE = "A loss “with logits” does the sigmoid itself: here the squashing happens twice."
 NO_WAY_BACK = "No gradient comes back through D's answer to the fakes: D does not learn what a fake looks like."
 UNTAUGHT = "Nothing reaches the generator: detach belongs into the discriminator's loss, not into this one."
@@ -1843,7 +1853,7 @@ EXERCISES = (
             "A 4x4 map with 4 * channels filters is a row of 64 * channels numbers: `flatten(1)`, then nn.Linear.",
         ),
         mistakes=(
-            *(Mistake(f, LOOKS_AT_PADDING) for f in (SevenLayersAndALinearOne, FiveLayers)),
+            *(Mistake(f, LOOKS_AT_PADDING) for f in (SevenLayersInOtherWords, SevenLayersAndALinearOne, FiveLayers)),
             Mistake(FourLayers, "One layer too many: the map is 2x2 when it is judged, and 4x4 is asked for."),
             Mistake(MeanOfTheMap, "The mean over the map forgets where things were: judge all numbers of the 4x4 map."),
             Mistake(ProbabilityNotLogit, "A logit is asked for: the loss does the sigmoid itself."),
