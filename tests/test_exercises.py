@@ -17,6 +17,9 @@ from course_utils.exercises import EXERCISES, check, source_of
 from course_utils.exercises.checking import argument_names, outcome_of, try_case
 from course_utils.exercises.comparing import difference, same
 
+# What one of the mistakes of lesson 07 makes PyTorch say.
+pytestmark = pytest.mark.filterwarnings("ignore:Using backward.. with create_graph:UserWarning")
+
 TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 
 
@@ -96,7 +99,37 @@ SCORES = "s = q @ k.mT / math.sqrt(q.shape[-1])"
 MIX = "return torch.softmax(s, -1) @ v"
 RIGHT_SHARE = "was = model.training\nmodel.eval()\nr = n = 0\nfor x, y in batches:\n"
 RIGHT_SHARE += "    r += (model(x).argmax(1) == y).sum().item(); n += len(y)\nmodel.train(was)"
+GAME = "loss = F.softplus(-D(real)).mean() + F.softplus(D(G(z).detach())).mean()\n"
+GAME += "optimizer.zero_grad()\nloss.backward()\noptimizer.step()\nreturn loss.item()"
+SLOPE = "x = real.detach().requires_grad_()\n(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)\n"
+SLOPE += "return g.square().sum((1, 2, 3)).mean()"
 ONCE_PASSED = [
+    (
+        "optimal_discriminator",
+        "largest = log_p.max()\np, q = (log_p - largest).exp(), (log_q - largest).exp()\nreturn p / (p + q)",
+    ),
+    (
+        "optimal_discriminator",
+        "p, q = log_p.double().exp(), log_q.double().exp()\nreturn (p / (p + q)).to(log_p.dtype)",
+    ),
+    (
+        "discriminator_loss",
+        "D.eval()\nreturn F.softplus(-D(real)).mean() + F.softplus(D(fake.detach())).mean()",
+    ),
+    (
+        "discriminator_loss",
+        "f = fake.detach()\nf *= 2\nreturn F.softplus(-D(real)).mean() + F.softplus(D(f / 2)).mean()",
+    ),
+    ("generator_loss", "D.eval()\nreturn F.softplus(-D(fake)).mean()"),
+    ("generator_loss", "fake += 0.5\nreturn F.softplus(-D(fake - 0.5)).mean()"),
+    ("discriminator_step", f"G.eval()\n{GAME}"),
+    ("discriminator_step", "for p in G.parameters():\n    p.requires_grad_(False)\n" + GAME.replace(".detach()", "")),
+    (
+        "spherical",
+        "w = (a @ b / a.norm() / b.norm()).clamp(-1, 1).arccos()\nif w < 0.1:\n    return torch.lerp(a, b, t)\n"
+        "return (torch.sin((1 - t) * w) * a + torch.sin(t * w) * b) / torch.sin(w)",
+    ),
+    ("r1_penalty", f"D.eval()\n{SLOPE}"),
     ("max_pool2d", f"{WINDOWS}\nreturn w.max(-2).values.max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-100')}\nreturn w.flatten(4).max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', 'x.min().item() - 1')}\nreturn w.flatten(4).max(-1).values"),
@@ -666,7 +699,78 @@ def left_neighbour_by_the_powers_of_a_turn(positions):
     return [w_q.float(), w_k.float()]
 
 
+def optimal_discriminator_by_the_larger_of_the_two(log_p, log_q):
+    return (log_p - torch.logaddexp(log_p, log_q)).exp()
+
+
+def discriminator_loss_in_one_batch(D, real, fake):
+    logits = D(torch.vstack([real, fake.clone().detach()]))
+    s = torch.where(torch.arange(len(logits)) < len(real), -logits, logits)
+    return sum(part.mean() for part in F.softplus(s).split([len(real), len(fake)]))
+
+
+def generator_loss_as_a_cross_entropy_of_two_classes(D, fake):
+    logits = D(fake)[:, None]
+    two = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    return F.cross_entropy(two, torch.ones(len(fake), dtype=torch.int64))
+
+
+def overlaps_output_by_output(n, kernel, stride):
+    places = range((n - 1) * stride + kernel)
+    return torch.tensor([sum(0 <= place - i * stride < kernel for i in range(n)) for place in places])
+
+
+def discriminator_step_in_two_backwards(D, G, optimizer, real, z):
+    D.zero_grad(set_to_none=False)
+    with torch.inference_mode():
+        fake = G(z)
+    losses = []
+    for logits, sign in ((D(fake.clone()), 1), (D(real), -1)):
+        loss = F.softplus(sign * logits).mean()
+        loss.backward()
+        losses.append(loss.detach())
+    optimizer.step()
+    return torch.stack(losses).sum()
+
+
+class DiscriminatorJudgedByAKernel(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.judge = nn.Conv2d(4 * channels, 1, kernel_size=4)
+        sizes = (1, channels, 2 * channels, 4 * channels)
+        self.layers = nn.ModuleList(nn.LazyConv2d(size, (3, 3), (2, 2), (1, 1)) for size in sizes[1:])
+
+    def forward(self, pictures):
+        for layer in self.layers:
+            pictures = torch.max(y := layer(pictures), 0.2 * y)
+        return self.judge(pictures)[:, 0, 0, 0]
+
+
+def spherical_by_a_turn_in_the_plane(a, b, t):
+    x, y = a.double().numpy(), b.double().numpy()
+    long = np.linalg.norm(x), np.linalg.norm(y)
+    u, v = x / long[0], y / long[1]
+    w = 2 * math.atan2(np.linalg.norm(u - v), np.linalg.norm(u + v))
+    parts = (1 - t, t) if w < 1e-6 else (math.sin((1 - t) * w) / math.sin(w), math.sin(t * w) / math.sin(w))
+    return torch.from_numpy(parts[0] * x + parts[1] * y).to(a.dtype)
+
+
+def r1_penalty_picture_by_picture(D, real):
+    def logit(picture):
+        return D(picture[None]).squeeze()
+
+    return torch.stack([torch.func.grad(logit)(picture).pow(2).sum() for picture in real]).mean()
+
+
 UNUSUAL = {
+    "optimal_discriminator": optimal_discriminator_by_the_larger_of_the_two,
+    "discriminator_loss": discriminator_loss_in_one_batch,
+    "generator_loss": generator_loss_as_a_cross_entropy_of_two_classes,
+    "overlaps": overlaps_output_by_output,
+    "discriminator_step": discriminator_step_in_two_backwards,
+    "Discriminator": DiscriminatorJudgedByAKernel,
+    "spherical": spherical_by_a_turn_in_the_plane,
+    "r1_penalty": r1_penalty_picture_by_picture,
     "patchify": patchify_by_two_loops,
     "unpatchify": unpatchify_into_an_empty_picture,
     "PatchEmbedding": PatchEmbeddingByPatches,
@@ -809,6 +913,84 @@ def test_resized_positions_are_the_bicubic_map():
     expected = torch._C._nn.upsample_bicubic2d(picture, (5, 2), False, None)
     assert resized[:, 0].equal(positions[:, 0])
     torch.testing.assert_close(resized[0, 1:].view(5, 2, 4), expected[0].permute(1, 2, 0))
+
+
+def test_overlaps_are_written_by_the_transposed_convolution():
+    assert reference_of("overlaps")(5, 3, 2).tolist() == [1, 1, 2, 1, 2, 1, 2, 1, 2, 1, 1]
+    for n, kernel, stride in itertools.product(range(1, 5), range(1, 6), range(1, 5)):
+        written = F.conv_transpose1d(torch.ones(1, 1, n), torch.ones(1, 1, kernel), stride=stride)
+        assert reference_of("overlaps")(n, kernel, stride).equal(written[0, 0].long()), (n, kernel, stride)
+
+
+def test_best_discriminator_is_where_the_game_s_loss_is_smallest():
+    """At each point the loss is -p log D - q log(1 - D): no other D is better."""
+    p, q = torch.rand(2, 5, dtype=torch.float64)
+    best = reference_of("optimal_discriminator")(p.log(), q.log())
+    grid = torch.linspace(0.001, 0.999, 999, dtype=torch.float64)[:, None]
+    losses = -p * grid.log() - q * (1 - grid).log()
+    torch.testing.assert_close(grid[losses.argmin(dim=0), 0], best, atol=0.001, rtol=0)
+
+
+def test_losses_of_the_game_are_those_of_the_paper():
+    """Goodfellow et al. (2014), with sigmoid(logit) for D's probability."""
+    logits_real, logits_fake = torch.randn(4), torch.randn(3)
+    real, fake = logits_real.view(4, 1, 1, 1), logits_fake.view(3, 1, 1, 1)
+    p_real, p_fake = logits_real.sigmoid(), logits_fake.sigmoid()
+    loss = reference_of("discriminator_loss")(nn.Flatten(0), real, fake)
+    torch.testing.assert_close(loss, -p_real.log().mean() - (1 - p_fake).log().mean())
+    torch.testing.assert_close(reference_of("generator_loss")(nn.Flatten(0), fake), -p_fake.log().mean())
+
+
+def test_faulty_step_learns_to_say_real_of_everything():
+    torch.manual_seed(0)
+    losses, said = {}, {}
+    for name, step in (
+        ("right", reference_of("discriminator_step")),
+        ("faulty", EXERCISES["discriminator_step"].fault),
+    ):
+        D, G = nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.Flatten(0)), nn.Sequential(nn.Unflatten(1, (1, 2, 2)))
+        optimizer = torch.optim.SGD(D.parameters(), lr=0.5)
+        for _ in range(300):
+            losses[name] = step(D, G, optimizer, 1 + 0.3 * torch.randn(8, 1, 2, 2), 0.3 * torch.randn(8, 4))
+        said[name] = D(0.3 * torch.randn(100, 1, 2, 2)).sigmoid().mean().item()
+    assert losses["faulty"] < 0.1
+    assert said["faulty"] > 0.8, "fakes are called real"
+    assert said["right"] < 0.2
+
+
+def test_faulty_discriminator_ends_at_one_pixel():
+    exercise = EXERCISES["Discriminator"]
+    faulty = outcome_of(exercise.fault, exercise, exercise.named_cases()[0]).value
+    assert faulty["a kernel larger than its map"] == "layer 5, whose 3x3 kernel receives a 2x2 map"
+    assert faulty["layers in turn"].endswith("1x1 map, 3x3 on a 8x1x1 map")
+    logits = reference_of("Discriminator")(3)(torch.randn(5, 1, 28, 28))
+    assert logits.shape == (5,)
+
+
+def test_spherical_half_way_keeps_the_length_of_noise():
+    a, b = F.normalize(torch.randn(2, 64), dim=1) * 8
+    between = [reference_of("spherical")(a, b, t) for t in (0.0, 0.25, 0.5, 1.0)]
+    torch.testing.assert_close(between[0], a)
+    torch.testing.assert_close(between[-1], b)
+    assert all(abs(point.norm().item() - 8) < 1e-4 for point in between)
+
+
+def test_r1_penalty_of_a_linear_judge_is_the_square_of_its_weights():
+    D = nn.Sequential(nn.Flatten(), nn.Linear(6, 1), nn.Flatten(0))
+    penalty = reference_of("r1_penalty")(D, torch.randn(4, 1, 2, 3))
+    torch.testing.assert_close(penalty, D[1].weight.square().sum())
+    penalty.backward()
+    torch.testing.assert_close(D[1].weight.grad, 2 * D[1].weight.data)
+
+
+def test_a_transposed_convolution_cannot_count_its_own_overlaps():
+    for line in (
+        "F.conv_transpose1d(torch.ones(1, 1, n), torch.ones(1, 1, kernel), stride=stride)",
+        "nn.ConvTranspose2d(1, 1, (1, kernel), (1, stride))(torch.ones(1, 1, 1, n))",
+        "F.fold(torch.ones(1, kernel, n), (1, (n - 1) * stride + kernel), (1, kernel), stride=(1, stride))",
+    ):
+        verdict = check(typed(f"def overlaps(n, kernel, stride):\n    return {line}.flatten().long()\n", "overlaps"))
+        assert "the thing itself" in repr(verdict), line
 
 
 def attention_by_the_layer(q, k, v, heads):
