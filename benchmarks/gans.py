@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from benchmarks.classifiers import THREADS
 from course_utils import cnn, data, dcgan, training
 
-ADAM = functools.partial(torch.optim.Adam, betas=(0.5, 0.99), fused=True)
+ADAM = functools.partial(torch.optim.Adam, betas=(0.0, 0.99), fused=True)
 
 
 @dataclass

@@ -224,7 +224,7 @@ class Discriminator(nn.Module):
     equation 3.
     """
 
-    def __init__(self, channels: tuple[int, int, int] = (16, 64, 128), norm: str = "batch", classes: int = 0):
+    def __init__(self, channels: tuple[int, int, int] = (16, 32, 128), norm: str = "batch", classes: int = 0):
         super().__init__()
         if norm not in ("batch", "spectral", "none"):
             raise ValueError(f"norm must be 'batch', 'spectral' or 'none', got {norm!r}")

@@ -736,6 +736,27 @@ def walk(pictures: Tensor, place: int) -> Picture:
     return figure
 
 
+def measured(pictures: Tensor, shares: dict[str, float]) -> Picture:
+    """Ten samples, and what was measured of all of them, as bars from 0 to 1.
+
+    Args:
+        pictures: (10, 1, H, W) uint8.
+        shares: name -> a number; beyond 1 the bar ends at the edge, and the number beside it says more.
+    """
+    figure = Picture(8.0, 1.9)
+    samples, all_bars = figure.subplots(1, 2, width_ratios=(2.2, 1.4))
+    samples.imshow(_sheet(pictures, 5).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+    samples.set_axis_off()
+    places = range(len(shares), 0, -1)
+    all_bars.barh(places, [min(share, 1.0) for share in shares.values()], height=0.6, color=palette.BLUE)
+    for place, share in zip(places, shares.values(), strict=True):
+        all_bars.text(1.04, place, f"{share:.3f}", va="center", fontsize=FONT, color=palette.INK)
+    all_bars.set_yticks(places, list(shares))
+    all_bars.set_xlim(0, 1)
+    plain(all_bars)
+    return figure
+
+
 class Animation:
     """Pictures one after the other, as a GIF, which every browser plays and needs no other program to be made.
 

@@ -41,6 +41,7 @@ FIGURES = {
     ),
     "game": lambda: plots.game(COURSE),
     "film": lambda: plots.film(FRAMES, [1, 20, 3000], 4),
+    "measured": lambda: plots.measured(torch.zeros(10, 1, 4, 4).byte(), {"share of noise": 1.2, "recall": 0.4}),
     "walk": lambda: plots.walk(FRAMES[1], 2),
     "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
     "row of numbers": lambda: plots.row({"x": torch.arange(6.0).view(2, 3), "y": -torch.eye(3)}),
@@ -242,3 +243,11 @@ def test_fakes_on_a_line_are_pulled_where_the_arrows_say():
     ).axes
     assert [round(arrow.xy[0].item(), 6) for arrow in above.texts] == [-1.0, -2.0]
     assert below.lines[0].get_ydata().tolist() == x.sigmoid().tolist()
+
+
+def test_measured_shares_stay_on_their_scale_and_say_what_they_are():
+    samples, shares = plots.measured(torch.zeros(10, 1, 4, 4).byte(), {"distance": 1.25, "recall": 0.5}).axes
+    assert samples.images[0].get_array().shape == (8, 20)
+    assert [bar.get_width() for bar in shares.patches] == [1.0, 0.5]
+    assert [text.get_text() for text in shares.texts] == ["1.250", "0.500"]
+    assert [label.get_text() for label in shares.get_yticklabels()] == ["distance", "recall"]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import augment, cnn, convolution, data, dcgan, explain, vit, widgets
+from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, vit, widgets
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -405,3 +405,23 @@ def test_a_latent_walk_shows_what_the_generator_draws():
         control.value = value
         assert explorer.picture.value != before, control.description
     assert f"<b>{explorer.noise()[6].norm():.1f}</b>" in explorer.sentence.value
+
+
+def test_spoilt_pictures_get_what_the_measures_say_of_them():
+    _, _, test = data.fashion_mnist()
+    images, labels = test.images[:1000], test.labels[:1000]
+    explorer = widgets.Corruptions(images, labels)
+    real = cnn.ruler_features(images[500:] / 255)
+    for way, strength in (("blur", 2), ("noise", 4), ("leaving out classes", 5), ("repeating few pictures", 8)):
+        before = explorer.picture.value
+        explorer.way.value, explorer.strength.value = way, strength
+        assert explorer.picture.value != before
+        distance = metrics.frechet_distance(cnn.ruler_features(explorer.spoilt()), real)
+        assert f"<b>{distance:.1f}</b>" in explorer.sentence.value
+    assert len(explorer.spoilt().flatten(1).unique(dim=0)) == 2
+    explorer.way.value, explorer.strength.value = "leaving out classes", 9
+    boots = labels[:500] == 9
+    assert torch.equal(explorer.spoilt()[: int(boots.sum())], images[:500][boots] / 255)
+    for way in explorer.WAYS:  # with no strength nothing is changed
+        explorer.way.value, explorer.strength.value = way, 0
+        torch.testing.assert_close(explorer.spoilt(), images[:500] / 255)

@@ -1578,6 +1578,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=optimal_discriminator,
+        not_allowed=("course_utils.dcgan",),
         minutes=6,
         difficulty=2,
         gradients=True,
@@ -1624,6 +1625,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=discriminator_loss,
+        not_allowed=("course_utils.dcgan",),
         trial=what_d_is_told,
         tolerance=1e-6,  # F.softplus and F.logsigmoid round differently in double precision
         minutes=10,
@@ -1690,6 +1692,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=generator_loss,
+        not_allowed=("course_utils.dcgan",),
         trial=what_the_fakes_are_told,
         tolerance=1e-6,  # F.softplus and F.logsigmoid round differently in double precision
         minutes=6,
@@ -1786,11 +1789,13 @@ EXERCISES = (
             "torch.conv_transpose3d",
             "torch.nn.functional.fold",
             "course_utils.convolution",
+            "course_utils.dcgan",
         ),
     ),
     Exercise(
         lesson=LESSON,
         reference=discriminator_step,
+        not_allowed=("course_utils.dcgan",),
         trial=three_steps,
         tolerance=1e-6,  # F.softplus and F.logsigmoid round differently in double precision
         fault=real_pictures_for_fakes,
@@ -1836,6 +1841,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=Discriminator,
+        not_allowed=("course_utils.dcgan",),
         trial=what_the_layers_see,
         fault=SevenLayers,
         minutes=10,
@@ -1880,6 +1886,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=spherical,
+        not_allowed=("course_utils.dcgan",),
         minutes=8,
         difficulty=3,
         optional=True,
@@ -1928,6 +1935,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=r1_penalty,
+        not_allowed=("course_utils.dcgan",),
         trial=what_the_penalty_tells_d,
         minutes=10,
         difficulty=4,
