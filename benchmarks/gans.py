@@ -256,7 +256,10 @@ CURES: dict[str, Callable[[Recipe], Recipe]] = {
     "a tenth of both rates": lambda recipe: replace(recipe, lr=tuple(rate / 10 for rate in recipe.lr)),
     "a tenth of G's rate": lambda recipe: replace(recipe, lr=(recipe.lr[0] / 10, recipe.lr[1])),
     "a tenth of D's rate": lambda recipe: replace(recipe, lr=(recipe.lr[0], recipe.lr[1] / 10)),
-    "one-sided smoothing 0.9": lambda recipe: replace(recipe, loss=dcgan.Loss(smoothed, recipe.loss.generator)),
+    "one-sided smoothing": lambda recipe: replace(
+        recipe,
+        loss=dcgan.Loss(smoothed, dcgan.saturating if recipe.loss == dcgan.SATURATING else dcgan.non_saturating),
+    ),
     "average of the weights": lambda recipe: replace(recipe, average=0.98),
 }
 
