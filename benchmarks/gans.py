@@ -130,12 +130,6 @@ CONDITIONAL = replace(
     generator=functools.partial(dcgan.Generator, classes=10),
     discriminator=functools.partial(dcgan.Discriminator, classes=10),
 )
-LONG = replace(
-    OURS,
-    generator=functools.partial(dcgan.Generator, channels=(96, 32)),
-    discriminator=functools.partial(dcgan.Discriminator, channels=(24, 48, 160)),
-    batch_size=64,
-)
 TUTORIAL = Recipe(
     generator=Tutorial, discriminator=TutorialJudge, loss=dcgan.NON_SATURATING, lr=(2e-4, 2e-4), batch_size=128,
     optimizer=functools.partial(torch.optim.Adam, betas=(0.5, 0.999), fused=True), schedule=training.constant,
@@ -295,8 +289,8 @@ def cures(train, seeds: list[int], steps: int, write: bool) -> None:
 
 def truncation() -> None:
     """The shipped generator, its noise cut off at several limits."""
-    generator = LONG.generator()
-    training.load(generator, data.PRETRAINED / "dcgan.safetensors")
+    generator = CONDITIONAL.generator()
+    training.load(generator, data.PRETRAINED / "conditional_dcgan.safetensors")
     print("| noise within | share of noise | class entropy | precision | recall |")
     print("|---|--:|--:|--:|--:|")
     for limit in (0.25, 0.5, 1.0, 1.5, 2.0, 10.0):

@@ -26,8 +26,7 @@ DRAW_AT_LEAST = {
     "07_dcgan_100": (0.80, 0.30),
     "07_dcgan_600": (0.45, 0.80),
     "07_dcgan": (0.15, 0.90),
-    "dcgan": (0.06, 0.97),
-    "conditional_dcgan": (0.15, 0.97),
+    "conditional_dcgan": (0.06, 0.97),
 }
 CLASSIFIERS = [path for path in FILES if path.stem in AT_LEAST]
 GENERATORS = [path for path in FILES if path.stem in DRAW_AT_LEAST]
