@@ -8,6 +8,9 @@ import types
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.spatial
+import scipy.stats
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -762,6 +765,56 @@ def r1_penalty_picture_by_picture(D, real):
     return torch.stack([torch.func.grad(logit)(picture).pow(2).sum() for picture in real]).mean()
 
 
+def frechet_distance_by_singular_values_of_the_samples(a, b):
+    a, b = a.numpy().astype(np.float64), b.numpy().astype(np.float64)
+    x, y = (
+        (f - f.mean(0)) / (len(f) - 1) ** 0.5 for f in (a, b)
+    )  # A = x.T @ x, and the root's trace is a nuclear norm
+    shared = np.linalg.norm(x @ y.T, "nuc")
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + (x**2).sum() + (y**2).sum() - 2 * shared)
+
+
+def inception_score_by_two_entropies(probabilities):
+    overall, rows = (torch.special.entr(p.double()).sum(-1) for p in (probabilities.mean(0), probabilities))
+    return math.exp(overall.item() - sum(rows.tolist()) / len(rows))
+
+
+def neighbour_precision_recall_point_by_point(real, fake, k):
+    def share(points, centres):
+        found = 0
+        for point in points:
+            for i, centre in enumerate(centres):
+                others = torch.cat([centres[:i], centres[i + 1 :]])
+                radius = (others - centre).square().sum(-1).topk(k, largest=False).values.max()
+                if (point - centre).square().sum() <= radius:
+                    found += 1
+                    break
+        return found / len(points)
+
+    return [share(fake, real), share(real, fake)]
+
+
+def measured_with_plain_numbers(pictures, features, real):
+    a, b = features(0.5 + 0.5 * pictures), features(real)
+    return sum((x - y) ** 2 for x, y in zip(a.mean(0).tolist(), b.mean(0).tolist(), strict=True))
+
+
+def class_entropy_by_a_dictionary(probabilities):
+    counts = {}
+    for row in probabilities.tolist():
+        counts[row.index(max(row))] = counts.get(row.index(max(row)), 0) + 1
+    return math.log(len(probabilities)) - sum(n * math.log(n) for n in counts.values()) / len(probabilities)
+
+
+def nearest_by_cdist_in_double(samples, training):
+    distances = torch.cdist(samples.flatten(1).double(), training.flatten(1).double())
+    return distances.amin(1), distances.argmin(1)
+
+
+def extrapolated_by_a_polynomial(sizes, distances):
+    return np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1]
+
+
 UNUSUAL = {
     "optimal_discriminator": optimal_discriminator_by_the_larger_of_the_two,
     "discriminator_loss": discriminator_loss_in_one_batch,
@@ -771,6 +824,13 @@ UNUSUAL = {
     "Discriminator": DiscriminatorJudgedByAKernel,
     "spherical": spherical_by_a_turn_in_the_plane,
     "r1_penalty": r1_penalty_picture_by_picture,
+    "frechet_distance": frechet_distance_by_singular_values_of_the_samples,
+    "inception_score": inception_score_by_two_entropies,
+    "neighbour_precision_recall": neighbour_precision_recall_point_by_point,
+    "measured": measured_with_plain_numbers,
+    "class_entropy": class_entropy_by_a_dictionary,
+    "nearest": nearest_by_cdist_in_double,
+    "extrapolated": extrapolated_by_a_polynomial,
     "patchify": patchify_by_two_loops,
     "unpatchify": unpatchify_into_an_empty_picture,
     "PatchEmbedding": PatchEmbeddingByPatches,
@@ -991,6 +1051,69 @@ def test_a_transposed_convolution_cannot_count_its_own_overlaps():
     ):
         verdict = check(typed(f"def overlaps(n, kernel, stride):\n    return {line}.flatten().long()\n", "overlaps"))
         assert "the thing itself" in repr(verdict), line
+
+
+@pytest.mark.parametrize("samples", [(30, 40), (3, 5)], ids=["many samples", "fewer than features"])
+def test_frechet_distance_is_the_formula_with_scipys_root_of_a_matrix(samples):
+    a, b = (torch.randn(n, 6, dtype=torch.float64) @ torch.randn(6, 6, dtype=torch.float64) for n in samples)
+    A, B = np.cov(a.T), np.cov(b.T)
+    root = scipy.linalg.sqrtm(A @ B).real
+    expected = ((a.mean(0) - b.mean(0)) ** 2).sum().item() + np.trace(A + B - 2 * root)
+    assert reference_of("frechet_distance")(a, b).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_frechet_distance_where_it_is_known():
+    distance, x = reference_of("frechet_distance"), torch.randn(50, 3, dtype=torch.float64)
+    assert distance(x, x).item() == pytest.approx(0, abs=1e-9)
+    assert distance(x, x + torch.tensor([0, 2, 0])).item() == pytest.approx(4)
+    assert distance(x, x[:, [1, 2, 0]]).item() == pytest.approx(distance(x[:, [1, 2, 0]], x).item())
+    line = x[:, :1] - x[:, :1].mean()
+    assert distance(line, 3 * line).item() == pytest.approx((1 - 3) ** 2 * line.var().item())
+
+
+def test_inception_score_lies_between_one_and_the_classes():
+    score = reference_of("inception_score")
+    assert score(torch.eye(7)).item() == pytest.approx(7)
+    assert score(torch.rand(1, 7).expand(5, 7).softmax(1)).item() == pytest.approx(1)
+    p = torch.randn(40, 7, dtype=torch.float64).softmax(1)
+    divergences = [scipy.stats.entropy(row, p.mean(0)) for row in p.numpy()]
+    assert score(p).item() == pytest.approx(math.exp(np.mean(divergences)))
+
+
+def test_precision_and_recall_are_those_of_scikit_learns_neighbours():
+    from sklearn.neighbors import NearestNeighbors
+
+    real, fake, k = torch.randn(60, 3), torch.randn(50, 3) + torch.tensor([2.0, 0, 0]), 3
+
+    def share_inside(points, centres):
+        points, centres = points.numpy(), centres.numpy()
+        radii = NearestNeighbors(n_neighbors=k).fit(centres).kneighbors()[0][:, -1]  # without itself
+        return np.mean([(np.linalg.norm(centres - point, axis=1) <= radii).any() for point in points])
+
+    ours = [share.item() for share in reference_of("neighbour_precision_recall")(real, fake, k)]
+    assert ours == pytest.approx([share_inside(fake, real), share_inside(real, fake)])
+    assert all(0 < share < 1 for share in ours)
+
+
+def test_class_entropy_is_scipys():
+    p = torch.randn(40, 5, dtype=torch.float64).softmax(1)
+    ours = reference_of("class_entropy")(p).item()
+    assert ours == pytest.approx(scipy.stats.entropy(p.argmax(1).bincount().numpy()))
+    assert reference_of("class_entropy")(torch.eye(10)).item() == pytest.approx(math.log(10))
+
+
+def test_nearest_is_the_smallest_of_all_pairs():
+    samples, training = (torch.randint(0, 256, (n, 1, 5, 4), dtype=torch.uint8) for n in (6, 9))
+    distances, indices = reference_of("nearest")(samples, training)
+    pairs = scipy.spatial.distance.cdist(samples.flatten(1).numpy(), training.flatten(1).numpy())
+    torch.testing.assert_close(distances.double(), torch.from_numpy(pairs.min(1)))
+    assert indices.tolist() == pairs.argmin(1).tolist()
+
+
+def test_extrapolated_is_the_intercept_of_least_squares():
+    sizes, distances = torch.tensor([100.0, 300, 700, 2000]).double(), torch.tensor([21.0, 9.5, 7.2, 5.3]).double()
+    line = scipy.stats.linregress(1 / sizes.numpy(), distances.numpy())
+    assert reference_of("extrapolated")(sizes, distances).item() == pytest.approx(line.intercept)
 
 
 def attention_by_the_layer(q, k, v, heads):
