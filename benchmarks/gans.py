@@ -40,6 +40,7 @@ class Recipe:
     schedule: Callable[[int, int], float] = training.hold_then_fall
     average: float | None = 0.98
     r1: float = 0.0
+    mismatch: float = 0.0
     initialize: bool = False  # as the DCGAN paper does, not as PyTorch does
     wait: int = 1  # the discriminator is moved in every so-manyth step only
 
@@ -59,6 +60,7 @@ class Recipe:
             steps,
             loss=self.loss,
             r1=self.r1,
+            mismatch=self.mismatch,
             average=self.average,
             schedule=self.schedule,
             **film,
@@ -129,6 +131,7 @@ CONDITIONAL = replace(
     OURS,
     generator=functools.partial(dcgan.Generator, classes=10),
     discriminator=functools.partial(dcgan.Discriminator, classes=10),
+    mismatch=2.0,
 )
 TUTORIAL = Recipe(
     generator=Tutorial, discriminator=TutorialJudge, loss=dcgan.NON_SATURATING, lr=(2e-4, 2e-4), batch_size=128,

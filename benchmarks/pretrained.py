@@ -6,6 +6,7 @@ threads. The test pictures are looked at once for each network, at the end.
 
 import argparse
 import functools
+import os
 from dataclasses import dataclass, replace
 
 import torch
@@ -139,7 +140,7 @@ def card_of(name: str, shipped: Shipped | Artist) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrained", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help=f"{', '.join([*NETS, *ARTISTS])}; all if none is given")
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(min(THREADS, len(os.sched_getaffinity(0))))
     names = parser.parse_args().names or [*NETS, *ARTISTS]
     if chosen := [name for name in names if name in NETS]:
         classifiers(chosen)

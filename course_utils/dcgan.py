@@ -314,7 +314,8 @@ def discriminator_step(
     real: Tensor,
     fake: Tensor,
     *given: Tensor,
-    r1: float = 0,
+    r1: float = 0.0,
+    mismatch: float = 0.0,
 ) -> tuple[float, float, float]:
     """The first half-step: D learns to tell real pictures from fakes.
 
@@ -324,16 +325,25 @@ def discriminator_step(
         real, fake: pictures. The fakes are detached: the generator learns nothing here.
         given: labels, for a discriminator that takes them.
         r1: gamma, the strength of ``r1_penalty``.
+        mismatch: how much real pictures with a wrong label count as fakes, beside the loss itself.
 
     Returns:
-        The loss without the penalty, and the means of D(x) and D(G(z)) as probabilities.
+        The loss without what r1 and mismatch add, and the means of D(x) and D(G(z)) as probabilities.
+
+    Source: Goodfellow et al. (2014), algorithm 1; mismatch: Reed et al., "Generative adversarial text to image
+    synthesis" (2016), algorithm 1.
     """
     real = real.detach().requires_grad_(r1 > 0)
     on_real = discriminator(real, *given)
     on_fake = discriminator(fake.detach(), *given)
-    value = loss.discriminator(on_real, on_fake)
+    value = all_of_it = loss.discriminator(on_real, on_fake)
+    if r1:
+        all_of_it = all_of_it + r1 / 2 * r1_penalty(on_real, real)
+    if mismatch:
+        wrong = _other_labels(*given, discriminator.classes)
+        all_of_it = all_of_it + mismatch * loss.discriminator(on_real, discriminator(real, wrong))
     optimizer.zero_grad()
-    (value + r1 / 2 * r1_penalty(on_real, real) if r1 else value).backward()
+    all_of_it.backward()
     optimizer.step()
     return value.item(), on_real.sigmoid().mean().item(), on_fake.sigmoid().mean().item()
 
@@ -367,6 +377,7 @@ def train(
     *,
     loss: Loss = NON_SATURATING,
     r1: float = 0.0,
+    mismatch: float = 0.0,
     average: float | None = 0.98,
     schedule: Callable[[int, int], float] = training.constant,
     noise: Tensor | None = None,
@@ -384,7 +395,7 @@ def train(
         optimizers: of the generator and of the discriminator; their rates are the peaks of the schedule.
         steps: capped by the environment variable COURSE_MAX_STEPS, if there is one.
         loss: what both minimise.
-        r1: gamma, the strength of ``r1_penalty``.
+        r1, mismatch: what else the discriminator learns by, as in ``discriminator_step``.
         average: the decay of the average of the generator's weights; None for none.
         schedule: the share of the peak rates at a step of so many.
         noise: fixed noise (and for a generator with classes one label each, round the classes), filmed while training.
@@ -394,9 +405,12 @@ def train(
         The course of the game.
 
     Raises:
-        ValueError, TypeError: if pictures do not lie in [-1, 1] or do not fit the networks.
+        ValueError, TypeError: if pictures do not lie in [-1, 1] or do not fit the networks, or if ``mismatch`` is
+            asked of networks without classes.
         FloatingPointError: if a loss is infinite or no number.
     """
+    if mismatch and not discriminator.classes:
+        raise ValueError("mismatch: a discriminator without classes has no labels that could be wrong")
     steps = training.capped(steps)
     game, device = Game(), next(generator.parameters()).device
     shadow = None if average is None else copy.deepcopy(generator)
@@ -414,7 +428,7 @@ def train(
             _check_range(real)
             fake = generator(torch.randn(len(real), generator.latent_dim).to(device), *given)
             game.note(
-                *discriminator_step(discriminator, optimizers[1], loss, real, fake, *given, r1=r1),
+                *discriminator_step(discriminator, optimizers[1], loss, real, fake, *given, r1=r1, mismatch=mismatch),
                 generator_step(discriminator, optimizers[0], loss, fake, *given),
             )
             if shadow is not None:  # in the beginning over fewer steps, as the first weights are drawn by lot
@@ -506,6 +520,11 @@ def truncated_noise(count: int, latent_dim: int, limit: float, generator: torch.
     inside = math.erf(limit / math.sqrt(2))
     evenly = torch.rand(count, latent_dim, generator=generator) * 2 - 1  # (-1, 1)
     return (math.sqrt(2) * torch.erfinv(evenly * inside)).clamp(-limit, limit)
+
+
+def _other_labels(labels: Tensor, classes: int) -> Tensor:
+    """For each label one of the others, drawn evenly."""
+    return (labels + torch.randint(1, classes, labels.shape).to(labels.device)) % classes
 
 
 def _endless(batches: Iterable[tuple[Tensor, Tensor]], steps: int) -> Iterator[tuple[Tensor, Tensor]]:
