@@ -321,7 +321,9 @@ def main() -> None:
     os.environ["COURSE_QUIET"] = "1"
     torch.set_num_threads(min(THREADS, len(os.sched_getaffinity(0))))
     train, _, _ = data.fashion_mnist()
-    print(f"PyTorch {torch.__version__}, {THREADS} threads, {datetime.date.today()}; seeds {asked.seeds};")
+    print(
+        f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads, {datetime.date.today()}; seeds {asked.seeds};"
+    )
     print("in %: mean (standard deviation) over the seeds.\n")
     if asked.scale:
         scale()

@@ -359,15 +359,21 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> Coverage:
     _check_features(real=real, fake=fake)
     if not 1 <= k < min(len(real), len(fake)):
         raise ValueError(f"k must lie between 1 and {min(len(real), len(fake)) - 1}, one less than rows; got {k}")
-    return Coverage(_share_inside(fake, real, k), _share_inside(real, fake, k))
+    middle = real.mean(0)  # cdist works with squares: the smaller the numbers, the more digits stay
+    real, fake = real - middle, fake - middle
+    of_real, of_fake = _radii(real, k), _radii(fake, k)
+    inside, reached = [], torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    for part, radii in zip(fake.split(1000), of_fake.split(1000), strict=True):  # all distances at once are many
+        distances = torch.cdist(part, real)  # (up to 1000, N)
+        inside.append((distances <= of_real).any(dim=1))
+        reached |= (distances <= radii[:, None]).any(dim=0)
+    return Coverage(torch.cat(inside).double().mean().item(), reached.double().mean().item())
 
 
-def _share_inside(points: Tensor, centres: Tensor, k: int) -> float:
-    """The share of points that lie in the ball around at least one centre, in pieces: all distances are many."""
-    points, centres = points.double(), centres.double()
-    radii = torch.cat([torch.cdist(part, centres).kthvalue(k + 1).values for part in centres.split(1000)])  # 1: itself
-    inside = [(torch.cdist(part, centres) <= radii).any(dim=1) for part in points.split(1000)]
-    return torch.cat(inside).double().mean().item()
+def _radii(features: Tensor, k: int) -> Tensor:
+    """How far the k-th nearest other row is from each row, (N,)"""
+    nearest = [torch.cdist(part, features).topk(k + 1, largest=False).values for part in features.split(1000)]
+    return torch.cat(nearest)[:, -1]  # the nearest of all is the row itself
 
 
 class Neighbours(NamedTuple):

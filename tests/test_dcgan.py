@@ -207,6 +207,7 @@ def test_a_game_is_written_down_and_repeats_itself():
         {"loss": dcgan.SATURATING},
         {"r1": 1.0, "norm": "none"},
         {"classes": 10},
+        {"classes": 10, "mismatch": 2.0},
     ],
     ids=str,
 )
@@ -227,6 +228,34 @@ def test_the_discriminator_half_step_leaves_the_generator_alone():
     assert all(p.grad is None for p in generator.parameters())
     assert any(not torch.equal(before[name], p) for name, p in discriminator.state_dict().items())
     assert 0 < on_real < 1 and 0 < on_fake < 1 and value > 0
+
+
+def test_real_pictures_with_a_wrong_label_count_as_fakes():
+    torch.manual_seed(0)
+    discriminator = dcgan.Discriminator((3, 4, 5), "none", classes=10)
+    twin = copy.deepcopy(discriminator)
+    real, fake, labels = torch.rand(6, 1, 28, 28), torch.rand(6, 1, 28, 28), torch.arange(6)
+    torch.manual_seed(1)
+    wrong = (labels + torch.randint(1, 10, (6,))) % 10
+    torch.manual_seed(1)
+    moving = torch.optim.SGD(discriminator.parameters(), 0.1)
+    value, *_ = dcgan.discriminator_step(discriminator, moving, dcgan.HINGE, real, fake, labels, mismatch=2.0)
+    on_real, on_fake, on_wrong = twin(real, labels), twin(fake, labels), twin(real, wrong)
+    hinge = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
+    (hinge + 2 * (F.relu(1 - on_real).mean() + F.relu(1 + on_wrong).mean())).backward()
+    assert value == pytest.approx(hinge.item(), rel=1e-6)  # what is told is the game's own loss
+    for ours, theirs in zip(discriminator.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs - 0.1 * theirs.grad)
+
+
+def test_a_wrong_label_is_any_but_the_right_one():
+    labels = torch.arange(10).repeat(300)
+    wrong = dcgan._other_labels(labels, 10)
+    assert not (wrong == labels).any()
+    counts = torch.bincount(labels * 10 + wrong, minlength=100).view(10, 10)
+    assert counts.diagonal().sum() == 0 and (counts + 100 * torch.eye(10).long()).min() > 10
+    with pytest.raises(ValueError, match="mismatch: a discriminator without classes"):
+        small_game(mismatch=1.0)
 
 
 def test_the_generator_half_step_leaves_the_discriminator_alone():
