@@ -330,7 +330,7 @@ def class_entropy(probabilities: Tensor) -> float:
     """
     _check_probabilities(probabilities)
     shares = torch.bincount(probabilities.argmax(dim=1)).double() / len(probabilities)
-    return -torch.xlogy(shares, shares).sum().item()
+    return max(0.0, -torch.xlogy(shares, shares).sum().item())  # and never -0.0
 
 
 class Coverage(NamedTuple):
