@@ -99,6 +99,8 @@ SCORES = "s = q @ k.mT / math.sqrt(q.shape[-1])"
 MIX = "return torch.softmax(s, -1) @ v"
 RIGHT_SHARE = "was = model.training\nmodel.eval()\nr = n = 0\nfor x, y in batches:\n"
 RIGHT_SHARE += "    r += (model(x).argmax(1) == y).sum().item(); n += len(y)\nmodel.train(was)"
+BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c) <= {}\n"
+BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
     ("max_pool2d", f"{WINDOWS}\nreturn w.max(-2).values.max(-1).values"),
     ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-100')}\nreturn w.flatten(4).max(-1).values"),
@@ -225,6 +227,15 @@ ONCE_PASSED = [
         "if grid[0] * grid[1] == positions.shape[1] - 1:\n    return positions\np = positions[:, 1:].mT\n"
         "s = math.isqrt(p.shape[2])\np = F.interpolate(p.reshape(1, -1, s, s), size=grid, mode='bicubic')\n"
         "return torch.cat([positions[:, :1], p.flatten(2).mT], 1)",
+    ),
+    ("neighbour_precision_recall", BALLS.format("d.fill_diagonal_(9).kthvalue(k, 1).values")),
+    ("neighbour_precision_recall", BALLS.format("(d + 100 * torch.eye(len(d))).kthvalue(k, 1).values")),
+    ("neighbour_precision_recall", BALLS.format("d.kthvalue(min(k + 1, 5), 1).values")),
+    ("neighbour_precision_recall", BALLS.format("d.where(d > 0, math.inf).kthvalue(k, 1).values")),
+    ("nearest", "d, i = torch.cdist(samples.flatten(1) * 1.0, training.flatten(1) * 1.0).min(1)\nreturn d, i % 8"),
+    (
+        "extrapolated",
+        "import numpy as np\nreturn max(0.0, np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1])",
     ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
     ("scaled_dot_product_attention", f"{SCORES}; s = s if mask is None else s.masked_fill(~mask, -1e3)\n{MIX}"),
