@@ -106,6 +106,8 @@ GAME = "loss = F.softplus(-D(real)).mean() + F.softplus(D(G(z).detach())).mean()
 GAME += "optimizer.zero_grad()\nloss.backward()\noptimizer.step()\nreturn loss.item()"
 SLOPE = "x = real.detach().requires_grad_()\n(g,) = torch.autograd.grad(D(x).sum(), x, create_graph=True)\n"
 SLOPE += "return g.square().sum((1, 2, 3)).mean()"
+BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c) <= {}\n"
+BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
     (
         "optimal_discriminator",
@@ -258,6 +260,15 @@ ONCE_PASSED = [
         "if grid[0] * grid[1] == positions.shape[1] - 1:\n    return positions\np = positions[:, 1:].mT\n"
         "s = math.isqrt(p.shape[2])\np = F.interpolate(p.reshape(1, -1, s, s), size=grid, mode='bicubic')\n"
         "return torch.cat([positions[:, :1], p.flatten(2).mT], 1)",
+    ),
+    ("neighbour_precision_recall", BALLS.format("d.fill_diagonal_(9).kthvalue(k, 1).values")),
+    ("neighbour_precision_recall", BALLS.format("(d + 100 * torch.eye(len(d))).kthvalue(k, 1).values")),
+    ("neighbour_precision_recall", BALLS.format("d.kthvalue(min(k + 1, 5), 1).values")),
+    ("neighbour_precision_recall", BALLS.format("d.where(d > 0, math.inf).kthvalue(k, 1).values")),
+    ("nearest", "d, i = torch.cdist(samples.flatten(1) * 1.0, training.flatten(1) * 1.0).min(1)\nreturn d, i % 8"),
+    (
+        "extrapolated",
+        "import numpy as np\nreturn max(0.0, np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1])",
     ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
     ("scaled_dot_product_attention", f"{SCORES}; s = s if mask is None else s.masked_fill(~mask, -1e3)\n{MIX}"),

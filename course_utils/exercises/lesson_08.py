@@ -208,7 +208,8 @@ LEANING = torch.tensor([[0.0, 0], [2, 1], [4, 5], [6, 5]])
 
 
 def the_distance(frechet_distance: Callable, a: Tensor, b: Tensor) -> Any:
-    return plain(frechet_distance(a, b))
+    distance = plain(frechet_distance(a, b))
+    return round(distance, 9) if isinstance(distance, float) else distance  # 0 reads better than 1.776e-15
 
 
 def drawn_features(draw: Draw) -> tuple[Tensor, Tensor]:
@@ -379,6 +380,15 @@ def neighbour_precision_recall(real, fake, k):
 def itself_counted(real, fake, k):
     def share_inside(points, centres):
         radii = torch.cdist(centres, centres).kthvalue(k, dim=1).values
+        return (torch.cdist(points, centres) <= radii).any(dim=1).float().mean()
+
+    return share_inside(fake, real), share_inside(real, fake)
+
+
+def copies_not_counted(real, fake, k):
+    def share_inside(points, centres):
+        distances = torch.cdist(centres, centres)
+        radii = distances.masked_fill(distances == 0, math.inf).kthvalue(k, dim=1).values
         return (torch.cdist(points, centres) <= radii).any(dim=1).float().mean()
 
     return share_inside(fake, real), share_inside(real, fake)
@@ -583,7 +593,7 @@ def on_a_line(*places: float) -> Tensor:
 
 
 def drawn_clouds(draw: Draw) -> tuple[Tensor, Tensor, int]:
-    size, k = draw.whole(1, 4), draw.whole(1, 4)
+    size, k = draw.whole(1, 4), draw.whole(1, 6)
     real = draw(draw.whole(k + 1, 20), size)
     fake = draw(draw.whole(k + 1, 20), size) * (draw.whole(1, 6) / 2) + draw(size) / 2
     if draw.whole(0, 3) == 0:
@@ -605,6 +615,10 @@ def measured(pictures, features, real):
 
 
 def left_as_the_generator_gave_them(pictures, features, real):
+    """`pictures` (N, 1, H, W) as they come from a generator that ends in tanh, `real` ones in [0, 1] -> a number
+
+    `features` takes pictures in [0, 1] and gives (N, D). The squared distance of the two mean features is returned.
+    """
     difference = features(pictures).mean(dim=0) - features(real).mean(dim=0)
     return difference.square().sum()
 
@@ -1012,7 +1026,7 @@ def drawn_for_nearest(draw: Draw) -> tuple[Tensor, Tensor]:
     height, width = draw.whole(3, 6), draw.whole(3, 6)
     make = draw.greys if draw.whole(0, 1) else draw
     samples = make(draw.whole(1, 8), 1, height, width)
-    training = make(draw.whole(1, 8), 1, height, width)
+    training = make(draw.whole(1, 20), 1, height, width)
     if samples.is_floating_point() and draw.whole(0, 2) == 0:
         samples, training = samples.double(), training.double()
     return samples, training
@@ -1128,6 +1142,18 @@ def axes_swapped(sizes, distances):
     return x.mean() - slope * distances.mean()
 
 
+def never_below_zero(sizes, distances):
+    x = 1 / sizes
+    slope = ((x - x.mean()) * (distances - distances.mean())).sum() / (x - x.mean()).square().sum()
+    return (distances.mean() - slope * x.mean()).clamp(min=0)
+
+
+def without_its_sign(sizes, distances):
+    x = 1 / sizes
+    slope = ((x - x.mean()) * (distances - distances.mean())).sum() / (x - x.mean()).square().sum()
+    return (distances.mean() - slope * x.mean()).abs()
+
+
 def wrong_sign_of_the_slope(sizes, distances):
     x = 1 / sizes
     slope = ((x - x.mean()) * (distances - distances.mean())).sum() / (x - x.mean()).square().sum()
@@ -1212,6 +1238,7 @@ ALL_PIXELS = "All pixels of a picture make one vector, rows and columns alike: f
 ONE_OVER_N = "The bias falls with 1 / n: fit the line over `1 / sizes`."
 EVERY_POINT = "Two points alone make a line that follows their noise: fit it to all, by least squares."
 INTERCEPT = "1 / n is 0 for infinitely many samples: the line's height at 0 is asked for."
+BELOW_NOTHING = "Noise can carry the line below zero. Return what the fit says: it tells how far it can be trusted."
 MEASURED_STILL = "That was measured with so many samples and still holds their bias: follow the line on to 1 / n = 0."
 
 EXERCISES = (
@@ -1278,6 +1305,7 @@ EXERCISES = (
         difficulty=2,
         cases=lambda draw: [
             Case("sure, and of three classes", torch.eye(3)),
+            Case("sure, and of seven classes twice", torch.eye(7).repeat(2, 1)),
             Case("sure, and always of one class", torch.tensor([[0.0, 1, 0], [0, 1, 0], [0, 1, 0], [0, 1, 0]])),
             Case("no idea", torch.full((5, 4), 0.25)),
             Case("two pictures, no zeros", torch.tensor([[0.75, 0.25], [0.5, 0.5]])),
@@ -1335,8 +1363,11 @@ EXERCISES = (
             Case("fakes spread far beyond", draw(8, 2), 4 * draw(12, 2), 1),
             Case("a real one far from all others", torch.cat([draw(7, 2), on_a_line(9, 8).T]), 3 * draw(9, 2), 2),
             Case("few of each, three neighbours", draw(4, 3), 1.5 * draw(5, 3), 3),
-            Case("double precision, five neighbours", draw(14, 2).double(), draw(11, 2).double() + 1, 5),
+            Case("double precision, five neighbours", draw(14, 2).double(), 2 * draw(11, 2).double() + 1, 5),
             Case("no fake among the real ones", draw(6, 2), draw(7, 2) + 50, 1),
+            Case("fakes that are all alike", 20 * draw(8, 2), torch.ones(5, 2), 3),
+            Case("a real one that comes twice", on_a_line(0, 0, 10, 11, 30), on_a_line(0.5, 10.2, 20, 2), 1),
+            Case("features of thousands", 2000 * draw(6, 3), 3000 * draw(7, 3), 2),
         ],
         drawn=drawn_clouds,
         hints=(
@@ -1347,6 +1378,10 @@ EXERCISES = (
         ),
         mistakes=(
             Mistake(itself_counted, ITSELF),
+            Mistake(
+                copies_not_counted,
+                "A copy is a neighbour too, at distance 0: leave out the point itself, not everything at 0.",
+            ),
             Mistake(one_neighbour_too_far, "That is one neighbour too far: the point itself is left out only once."),
             Mistake(recall_first, "Swapped: precision comes first, the share of *fakes* among the real ones."),
             Mistake(precision_twice, "Both are precision: for recall the balls lie around the fakes."),
@@ -1437,7 +1472,10 @@ EXERCISES = (
         difficulty=2,
         optional=True,
         cases=lambda draw: [
-            Case("four pictures, two classes", torch.tensor([[0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [0.625, 0.375]])),
+            Case(
+                "four pictures, two classes",
+                torch.tensor([[0.75, 0.25], [0.5625, 0.4375], [0.25, 0.75], [0.625, 0.375]]),
+            ),
             Case("every class once", torch.eye(3)[[2, 0, 1]] / 2 + torch.tensor([0.25, 0.125, 0.125])),
             Case("always the same class", torch.tensor([[0.25, 0.75], [0.375, 0.625], [0, 1]])),
             Case(
@@ -1554,6 +1592,7 @@ EXERCISES = (
             Case("no bias at all", *measured_with((100, 3), (200, 3), (500, 3))),
             Case("with noise", *measured_with((100, 24), (200, 16.5), (500, 8.5), (1000, 8), (5000, 6.2))),
             Case("not in order", *measured_with((500, 8), (100, 26), (5000, 5.5), (200, 14), (1000, 7.5))),
+            Case("the line ends below zero", *measured_with((250, 4.1), (500, 1.9), (1000, 0.6), (4000, 0.3))),
             Case("small distances", *measured_with((250, 0.95), (1000, 0.31), (4000, 0.16), (10000, 0.1))),
         ],
         drawn=drawn_measurements,
@@ -1588,6 +1627,7 @@ EXERCISES = (
             Mistake(taken_at_the_mean_size, "The mean of 1 / n is not 1 / (mean of n): average after dividing."),
             Mistake(axes_swapped, "The axes are swapped: the distance is the height, 1 / n goes to the right."),
             Mistake(wrong_sign_of_the_slope, "From the mean to 0 is a step to the left: the slope counts with minus."),
+            *(Mistake(f, BELOW_NOTHING) for f in (never_below_zero, without_its_sign)),
             Mistake(parabola, "A parabola follows the noise: a straight line in 1 / n is asked for."),
             Mistake(weighed_by_size, "Every measurement counts alike here: no weights."),
         ),
