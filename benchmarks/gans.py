@@ -11,6 +11,7 @@ import argparse
 import csv
 import datetime
 import functools
+import math
 import os
 import statistics
 import time
@@ -138,7 +139,7 @@ TUTORIAL = Recipe(
     optimizer=functools.partial(torch.optim.Adam, betas=(0.5, 0.999), fused=True), schedule=training.constant,
     average=None, initialize=True,
 )  # fmt: skip
-SIDES = {"a tutorial's DCGAN (64x64)": TUTORIAL, "DCGAN, ours": OURS, "DCGAN, ours, told the class": CONDITIONAL}
+SIDES = {"DCGAN, ours": OURS, "DCGAN, ours, told the class": CONDITIONAL, "a tutorial's DCGAN (64x64)": TUTORIAL}
 
 
 def samples(generator: nn.Module, count: int) -> Tensor:
@@ -188,6 +189,9 @@ def measured(recipe: Recipe, train: data.Pictures, steps: int, seed: int, agains
 
 
 def summary(values: list[float]) -> str:
+    """Mean and standard deviation; nothing where there is nothing to measure."""
+    if any(math.isnan(value) for value in values):
+        return ""
     spread = f" ({statistics.stdev(values):.1f})" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{spread}"
 

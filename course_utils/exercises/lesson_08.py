@@ -1295,7 +1295,7 @@ EXERCISES = (
             *(Mistake(f, COMMUTE) for f in (product_of_the_roots, eigenvalues_of_each)),
             Mistake(in_single_precision, SINGLE),
         ),
-        not_allowed=("course_utils.metrics",),
+        not_allowed=("course_utils.metrics", "course_utils.cnn"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1348,7 +1348,7 @@ EXERCISES = (
             ),
             Mistake(exp_of_minus, "The sign is wrong: a score is at least 1."),
         ),
-        not_allowed=("course_utils.metrics",),
+        not_allowed=("course_utils.metrics", "course_utils.cnn"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1408,7 +1408,7 @@ EXERCISES = (
             Mistake(counts_inside, "Shares are asked for: divide by the number of points."),
             Mistake(shares_outside, "These are the shares outside: one minus what is asked for."),
         ),
-        not_allowed=("course_utils.metrics", "sklearn.neighbors"),
+        not_allowed=("course_utils.metrics", "course_utils.cnn", "sklearn.neighbors"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1462,7 +1462,7 @@ EXERCISES = (
             Mistake(upside_down_in_light, "Light and dark are exchanged: -1 is black and becomes 0."),
             Mistake(moved_and_not_squared, "The scale is right now; the squared distance was asked for, as before."),
         ),
-        not_allowed=("course_utils.metrics",),
+        not_allowed=("course_utils.metrics", "course_utils.cnn"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1516,7 +1516,7 @@ EXERCISES = (
             Mistake(shares_without_logarithm, "One minus the sum of squares is another measure of variety (Gini)."),
             Mistake(distance_from_even, "That is what is missing to an even spread: the entropy itself is asked for."),
         ),
-        not_allowed=("course_utils.metrics", "torch.distributions", "scipy.stats.entropy"),
+        not_allowed=("course_utils.metrics", "course_utils.cnn", "torch.distributions", "scipy.stats.entropy"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1576,7 +1576,13 @@ EXERCISES = (
             *(Mistake(f, SQUARES_CANCEL) for f in (squares_expanded, squares_expanded_unguarded)),
             Mistake(itself_left_out, "A distance of 0 is just what is looked for: a picture learnt by heart. Keep it."),
         ),
-        not_allowed=("course_utils.metrics", "sklearn.metrics", "sklearn.neighbors", "scipy.spatial.KDTree"),
+        not_allowed=(
+            "course_utils.metrics",
+            "course_utils.cnn",
+            "sklearn.metrics",
+            "sklearn.neighbors",
+            "scipy.spatial.KDTree",
+        ),
     ),
     Exercise(
         lesson=LESSON,
@@ -1631,6 +1637,6 @@ EXERCISES = (
             Mistake(parabola, "A parabola follows the noise: a straight line in 1 / n is asked for."),
             Mistake(weighed_by_size, "Every measurement counts alike here: no weights."),
         ),
-        not_allowed=("course_utils.metrics",),
+        not_allowed=("course_utils.metrics", "course_utils.cnn"),
     ),
 )
