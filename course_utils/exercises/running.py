@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import copy
 import ctypes
+import functools
 import importlib
 import io
 import os
@@ -68,6 +69,7 @@ def run(
         not_allowed: what the function must not call.
     """
     outcome, paper = Outcome(), Paper()
+    _first_gradient()
     given = [_copy(argument) for argument in case.arguments]
     wanted = [a for a in given if gradients and isinstance(a, Tensor) and a.is_floating_point()]
     for tensor in wanted:
@@ -157,6 +159,13 @@ class Paper(io.StringIO):
 
 
 # --- Limits ---------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _first_gradient() -> None:
+    """Ask for a gradient once: torch then imports so much that on a busy machine an answer's seconds would be over."""
+    x = torch.ones((), requires_grad=True)
+    torch.autograd.grad(x * x, x)
 
 
 @contextlib.contextmanager
