@@ -411,6 +411,8 @@ def train(
     """
     if mismatch and not discriminator.classes:
         raise ValueError("mismatch: a discriminator without classes has no labels that could be wrong")
+    if len(batches) == 0:
+        raise ValueError("batches: there are none")
     steps = training.capped(steps)
     game, device = Game(), next(generator.parameters()).device
     shadow = None if average is None else copy.deepcopy(generator)

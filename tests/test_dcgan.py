@@ -3,6 +3,7 @@
 import copy
 import math
 import re
+import signal
 
 import pytest
 import torch
@@ -349,3 +350,32 @@ def test_pictures_on_another_scale_are_refused():
 def test_a_loss_that_is_no_number_stops_the_game():
     with pytest.raises(FloatingPointError, match="take smaller rates"):
         play([(torch.full((2, 1, 28, 28), math.nan), torch.zeros(2))])
+
+
+def test_no_batches_are_named():
+    with pytest.raises(ValueError, match="batches: there are none"):
+        play([])
+
+
+def test_the_stop_button_ends_the_game_after_the_step_under_way(capsys):
+    class Pressed(list):
+        def __iter__(self):
+            for number, batch in enumerate(super().__iter__()):
+                if number == 2:
+                    signal.raise_signal(signal.SIGINT)
+                yield batch
+
+    pictures = torch.rand(2, 1, 28, 28) * 2 - 1
+    torch.manual_seed(0)
+    networks = dcgan.Generator(4, (4, 3)), dcgan.Discriminator((3, 4, 5))
+    optimizers = tuple(torch.optim.SGD(network.parameters(), 0.1) for network in networks)
+    before = networks[0].maps[0].weight.clone()
+    game = dcgan.train(*networks, Pressed([(pictures, torch.zeros(2))] * 9), optimizers, 9)
+    assert len(game.real) == 3
+    assert "Stopped after step 3 of 9" in capsys.readouterr().out
+    assert not torch.equal(networks[0].maps[0].weight, before)
+
+
+def test_steps_are_capped_where_the_environment_says_so(monkeypatch):
+    monkeypatch.setenv("COURSE_MAX_STEPS", "2")
+    assert len(small_game()[2].real) == 2
