@@ -210,7 +210,7 @@ def test_a_game_is_written_down_and_repeats_itself():
         {"classes": 10},
         {"classes": 10, "mismatch": 2.0},
     ],
-    ids=str,
+    ids=["hinge and spectral norm", "saturating", "R1", "classes", "classes and mismatch"],
 )
 def test_every_kind_of_game_can_be_played(options):
     game = small_game(**options)[2]
