@@ -125,12 +125,13 @@ def test_spectral_norm_is_pytorchs(layer, dtype):
             answer.square().sum().backward()
             answers.append((answer, model.parametrizations.weight.original.grad))
         for a, b in zip(*answers, strict=True):
-            torch.testing.assert_close(a, b)
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
     with pytest.raises(ValueError, match="layer must have a weight of two axes or more, and a BatchNorm2d"):
         dcgan.spectral_norm(nn.BatchNorm2d(3))
 
 
 def test_spectral_norm_finds_the_largest_singular_value():
+    torch.manual_seed(0)
     layer = nn.Linear(20, 30)
     values = torch.linalg.svdvals(dcgan.spectral_norm(layer).weight)
     for _ in range(200):
