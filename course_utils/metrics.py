@@ -407,6 +407,31 @@ def nearest(samples: Tensor, training: Tensor) -> Neighbours:
     return Neighbours((samples.flatten(1).float() - flat[indices]).norm(dim=1), indices)
 
 
+def auroc(normal: Tensor, anomalous: Tensor) -> float:
+    """The chance that a random anomaly scores above a random normal one: the area under the ROC curve.
+
+    0.5 is a score that tells nothing apart, below it one that has its sides the wrong way round. A tie counts half.
+
+    Args:
+        normal, anomalous: scores, (N,) and (M,). Which side should score higher is settled before looking.
+
+    Raises:
+        TypeError, ValueError: if they are not floats of one axis, if one is empty, or numbers are NaN.
+
+    Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve"
+    (1982).
+    """
+    for name, scores in (("normal", normal), ("anomalous", anomalous)):
+        if scores.dim() != 1 or not scores.is_floating_point():
+            raise TypeError(f"{name} must be floats of shape (N,), got {scores.dtype} {tuple(scores.shape)}")
+        if len(scores) == 0 or scores.isnan().any():
+            raise ValueError(f"{name} must hold scores, and none that are NaN; got {len(scores)} of them")
+    ordered, anomalous = normal.sort().values, anomalous.contiguous()
+    below = torch.searchsorted(ordered, anomalous)  # of each anomaly: how many normal ones score less
+    not_above = torch.searchsorted(ordered, anomalous, right=True)
+    return ((below + not_above).double() / 2).mean().item() / len(normal)
+
+
 def accuracy_interval(correct: int, total: int, z: float = 1.96) -> tuple[float, float]:
     """Between which accuracies the true one lies, given so many right answers on a sample: Wilson's interval.
 

@@ -424,3 +424,38 @@ features, probabilities = torch.randn(9, 3), torch.full((4, 5), 0.2)
 def test_bad_samples_get_a_sentence(call, error, words):
     with pytest.raises(error, match=re.escape(words)):
         call()
+
+
+@drawn
+@given(
+    st.integers(1, 30),
+    st.integers(1, 30),
+    st.sampled_from([2, 5, 10_000]),
+    st.sampled_from([torch.float32, torch.float64]),
+    st.integers(0, 99),
+)
+def test_auroc_against_scikit_learn(normals, anomalies, levels, dtype, seed):
+    """With few levels there are many ties."""
+    source = torch.Generator().manual_seed(seed)
+    normal, anomalous = (
+        torch.randint(0, levels, (2 * n,), generator=source).to(dtype)[::2] for n in (normals, anomalies)
+    )
+    truth = np.r_[np.zeros(normals), np.ones(anomalies)]
+    expected = theirs.roc_auc_score(truth, torch.cat([normal, anomalous]).numpy())
+    assert metrics.auroc(normal, anomalous) == pytest.approx(expected, abs=1e-9)
+    assert metrics.auroc(-normal, -anomalous) == pytest.approx(1 - expected, abs=1e-9)
+    assert metrics.auroc(normal, normal) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("normal", "anomalous", "error", "words"),
+    [
+        (torch.zeros(3), torch.zeros(0), ValueError, "anomalous must hold scores"),
+        (torch.tensor([math.nan]), torch.zeros(1), ValueError, "none that are NaN"),
+        (torch.zeros(3, 1), torch.zeros(1), TypeError, "normal must be floats of shape (N,)"),
+        (torch.zeros(3), torch.zeros(1).long(), TypeError, "anomalous must be floats"),
+    ],
+)
+def test_bad_scores_get_a_sentence(normal, anomalous, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        metrics.auroc(normal, anomalous)
