@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
@@ -167,6 +168,51 @@ def cifar10(folder: Path | str, download: bool = False) -> tuple[Pictures, Pictu
         ) from None
     parts = split(len(known.labels), len(known.labels) // 10)
     return *(Pictures(known.images[part], known.labels[part]) for part in parts), test
+
+
+def drawn_digits(count: int, generator: torch.Generator) -> Tensor:
+    """White digits on black, drawn by code: pictures of 28x28 that are no clothing, to see whether a model notices.
+
+    Args:
+        count: at least 1.
+        generator: the source of randomness: which digit, how large, and where.
+
+    Returns:
+        (count, 1, 28, 28) uint8.
+    """
+
+    def draw(sheet: ImageDraw.ImageDraw, value: Callable[[int, int], int]) -> None:
+        font = ImageFont.load_default(size=value(20, 27))
+        sheet.text((14 + value(-3, 4), 14 + value(-3, 4)), str(value(0, 10)), fill=255, font=font, anchor="mm")
+
+    return _drawn(count, generator, draw)
+
+
+def drawn_shapes(count: int, generator: torch.Generator) -> Tensor:
+    """Outlines of rectangles and ellipses, and lines, some darker than others. As ``drawn_digits``."""
+
+    def draw(sheet: ImageDraw.ImageDraw, value: Callable[[int, int], int]) -> None:
+        left, top = value(2, 10), value(2, 10)
+        corners = left, top, left + value(8, 17), top + value(8, 17)
+        kind, grey, width = value(0, 3), value(100, 256), value(1, 4)
+        if kind == 2:
+            sheet.line(corners, fill=grey, width=width)
+        else:
+            (sheet.rectangle, sheet.ellipse)[kind](corners, outline=grey, width=width)
+
+    return _drawn(count, generator, draw)
+
+
+def _drawn(count: int, generator: torch.Generator, draw: Callable) -> Tensor:
+    """So many black sheets with something drawn on each; ``value(low, high)`` draws a whole number below ``high``."""
+    if count < 1:
+        raise ValueError(f"count must be at least 1, got {count}")
+    sheets = []
+    for _ in range(count):
+        sheet = Image.new("L", (28, 28))
+        draw(ImageDraw.Draw(sheet), lambda low, high: int(torch.randint(low, high, (), generator=generator)))
+        sheets.append(torch.frombuffer(bytearray(sheet.tobytes()), dtype=torch.uint8).view(1, 28, 28))
+    return torch.stack(sheets)
 
 
 def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -343,3 +343,18 @@ def test_the_generator_shuffles_the_folds():
 def test_a_fold_count_out_of_range_is_named(folds):
     with pytest.raises(ValueError, match=r"^folds must lie between 2 and the number of pictures, 10; got"):
         data.k_fold(10, folds, torch.Generator())
+
+
+# ---- Pictures drawn by code
+
+
+@pytest.mark.parametrize("draw", [data.drawn_digits, data.drawn_shapes])
+def test_drawn_pictures_differ_and_can_be_drawn_again(draw):
+    pictures = draw(40, torch.Generator().manual_seed(3))
+    assert pictures.shape == (40, 1, 28, 28) and pictures.dtype == torch.uint8
+    inked = (pictures > 0).flatten(1).sum(dim=1)
+    assert inked.min() >= 8 and inked.max() < 500  # something on every sheet, and no sheet full of it
+    assert len(pictures.flatten(1).unique(dim=0)) > 35
+    assert torch.equal(pictures, draw(40, torch.Generator().manual_seed(3)))
+    with pytest.raises(ValueError, match="count must be at least 1, got 0"):
+        draw(0, torch.Generator())
