@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from benchmarks import gans
+from benchmarks import gans, vaes
 from benchmarks.classifiers import MINUTE, TEN_MINUTES, THREADS, Recipe
 from benchmarks.vits import HYBRID, PURE
-from course_utils import cnn, data, training, vit
+from course_utils import cnn, data, training, vae, vit
 
 SEED = 0
 BLIND = functools.partial(vit.ViT, positions="none")
@@ -87,6 +87,26 @@ ARTISTS = {
 }
 
 
+@dataclass
+class Coder:
+    """A VAE, how it is trained, and what it is for."""
+
+    recipe: vaes.Recipe
+    steps: int
+    net: str
+    purpose: str
+
+
+SMALL = replace(vaes.OURS, model=functools.partial(vae.VAE, latent_dim=2, widths=(128, 128)))
+BETAS = (0.1, 0.5, 1.0, 4.0, 16.0)
+CODERS = {"09_vae": Coder(vaes.OURS, vaes.LESSON, "VAE()", "what lesson 09 trains in its notebook")} | {
+    f"vae_beta_{beta:g}": Coder(
+        replace(SMALL, beta=beta), 8000, "VAE(latent_dim=2, widths=(128, 128))", f"lesson 09's map: beta = {beta:g}"
+    )
+    for beta in BETAS
+}
+
+
 def classifiers(names: list[str]) -> None:
     """Train, save and print a table of classifiers."""
     train, validation, test = data.fashion_mnist()
@@ -124,8 +144,22 @@ def generators(names: list[str]) -> None:
         print(f"| {name} | `{artist.net}` | {artist.steps:,} | {shares} | {artist.purpose} |", flush=True)
 
 
-def card_of(name: str, shipped: Shipped | Artist) -> dict[str, object]:
-    """What both kinds have on their cards."""
+def coders(names: list[str]) -> None:
+    """Train, save and print a table of VAEs; in nats a picture, on the test pictures."""
+    train, _, test = data.fashion_mnist()
+    print("| file | network | steps | cross-entropy | KL | for |")
+    print("|---|---|--:|--:|--:|---|")
+    for name in names:
+        coder = CODERS[name]
+        model = coder.recipe.train(train, coder.steps, SEED)
+        nll, kl = (part.mean().item() for part in vae.terms(model, test.images / 255, 4))
+        card = card_of(name, coder) | {"cross-entropy": nll, "KL": kl}
+        training.save(model, data.PRETRAINED / f"{name}.safetensors", **card)
+        print(f"| {name} | `{coder.net}` | {coder.steps:,} | {nll:.1f} | {kl:.1f} | {coder.purpose} |", flush=True)
+
+
+def card_of(name: str, shipped: Shipped | Artist | Coder) -> dict[str, object]:
+    """What all kinds have on their cards."""
     return {
         "network": shipped.net,
         "for": shipped.purpose,
@@ -139,13 +173,15 @@ def card_of(name: str, shipped: Shipped | Artist) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrained", description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", help=f"{', '.join([*NETS, *ARTISTS])}; all if none is given")
+    parser.add_argument("names", nargs="*", help=f"{', '.join([*NETS, *ARTISTS, *CODERS])}; all if none is given")
     torch.set_num_threads(min(THREADS, len(os.sched_getaffinity(0))))
-    names = parser.parse_args().names or [*NETS, *ARTISTS]
+    names = parser.parse_args().names or [*NETS, *ARTISTS, *CODERS]
     if chosen := [name for name in names if name in NETS]:
         classifiers(chosen)
     if chosen := [name for name in names if name in ARTISTS]:
         generators(chosen)
+    if chosen := [name for name in names if name in CODERS]:
+        coders(chosen)
 
 
 if __name__ == "__main__":

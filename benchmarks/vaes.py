@@ -25,8 +25,7 @@ from benchmarks.classifiers import THREADS
 from course_utils import cnn, data, metrics, training, vae
 
 ADAMW = functools.partial(torch.optim.AdamW, fused=True)
-SLOPES = functools.partial(training.one_cycle, warm_up=0.05)
-LESSON = 5000  # steps of the notebook's training
+LESSON = 4500  # steps of the notebook's training
 DCGAN = 3300  # steps of lesson 07's
 
 
@@ -40,7 +39,7 @@ class Recipe:
     lr: float = 2e-3
     optimizer: Callable = ADAMW
     batch_size: int = 128
-    schedule: Callable[[int, int], float] = SLOPES
+    schedule: Callable[[int, int], float] = training.one_cycle
     start_at_mean: bool = True
 
     def train(self, pictures: data.Pictures, steps: int, seed: int) -> nn.Module:

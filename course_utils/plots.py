@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Ellipse, Polygon, Rectangle
 from PIL import Image
 from torch import Tensor
 
@@ -733,6 +733,85 @@ def walk(pictures: Tensor, place: int) -> Picture:
     frame(strip, place // half * side, place % half * side, side, side)
     for axes in (large, strip):
         axes.set_axis_off()
+    return figure
+
+
+def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Tensor, reach: float) -> Picture:
+    """Codes of two numbers: where pictures of each class come to lie, and what the decoder makes of each place.
+
+    Args:
+        codes: (N, 2).
+        labels: (N,), into ``names``; each name is written at the median of its class.
+        names: of the classes.
+        pictures: (K * K, 1, H, W) uint8, decoded from a grid of K x K codes, from the top left, row by row.
+        reach: the grid runs from -reach to reach both ways.
+    """
+    figure = Picture(8.6, 4.3)
+    dots, decoded = figure.subplots(1, 2)
+    dots.scatter(*codes.T, s=2, color=palette.GRID, linewidths=0)
+    for place, name in enumerate(names):
+        middle = codes[labels == place].median(dim=0).values
+        dots.text(
+            *middle, name, ha="center", va="center", fontsize=FONT - 1, color=palette.INK,
+            bbox={"facecolor": palette.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+        )  # fmt: skip
+    side = round(len(pictures) ** 0.5)
+    edge = reach * side / (side - 1)  # half a picture beyond the outer codes
+    decoded.imshow(
+        _sheet(pictures, side).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255, extent=(-edge, edge, -edge, edge)
+    )
+    dots.set_title("codes of test pictures (means)", fontsize=FONT, color=palette.INK)
+    decoded.set_title("what the decoder makes of each place", fontsize=FONT, color=palette.INK)
+    for axes in (dots, decoded):
+        axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
+        axes.set_xlabel("first latent", fontsize=FONT, color=palette.INK)
+        plain(axes)
+    dots.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
+    return figure
+
+
+def posterior(
+    codes: Tensor,
+    mu: Tensor,
+    sigma: Tensor,
+    point: Tensor,
+    pictures: dict[str, Tensor],
+    rates: Tensor,
+    distortions: Tensor,
+    chosen: int,
+) -> Picture:
+    """A posterior on the map of codes, pictures that belong to it, and its model among others.
+
+    Args:
+        codes: of other pictures, (N, 2).
+        mu, sigma: of the posterior, (2,) each; drawn as ellipses of one and two standard deviations.
+        point: a code, (2,).
+        pictures: four of them, name -> (1, H, W) uint8.
+        rates, distortions: of the models, (M,).
+        chosen: which model the codes are of.
+    """
+    figure = Picture(9.4, 3.4)
+    grid = figure.add_gridspec(2, 4, width_ratios=(2.3, 1, 1, 2.1))
+    dots, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 3])
+    dots.scatter(*codes.T, s=3, color=palette.GRID, linewidths=0)
+    for deviations in (1, 2):
+        width, height = (2 * deviations * sigma).tolist()
+        dots.add_patch(Ellipse(mu.tolist(), width, height, fill=False, edgecolor=palette.BLUE, linewidth=1.6))
+    dots.plot(*mu, "o", color=palette.BLUE, markersize=4)
+    dots.plot(*point, "X", color=palette.ORANGE, markersize=9, markeredgecolor=palette.INK)
+    dots.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+    dots.set_title("item: o and ellipses; point: x", fontsize=FONT, color=palette.INK)
+    for place, (name, picture) in enumerate(pictures.items()):
+        axes = figure.add_subplot(grid[place // 2, 1 + place % 2])
+        axes.imshow(picture[0].numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
+        axes.set_title(name, fontsize=FONT, color=palette.INK)
+        axes.set_axis_off()
+    curve.plot(rates, distortions, "-o", color=palette.GREY, markersize=4, linewidth=1.2)
+    curve.plot(rates[chosen], distortions[chosen], "o", color=palette.BLUE, markersize=10)
+    curve.set_xlabel("rate: KL in nats", fontsize=FONT, color=palette.INK)
+    curve.set_ylabel("distortion: cross-entropy in nats", fontsize=FONT, color=palette.INK)
+    plain(dots)
+    plain(curve)
     return figure
 
 

@@ -14,7 +14,21 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Normal
 
-from . import attention, augment, cnn, convolution, data, dcgan, explain, metrics, optimizers, plots, training, vit
+from . import (
+    attention,
+    augment,
+    cnn,
+    convolution,
+    data,
+    dcgan,
+    explain,
+    metrics,
+    optimizers,
+    plots,
+    training,
+    vae,
+    vit,
+)
 
 WIDE = {"description_width": "110px"}
 
@@ -629,6 +643,58 @@ class Corruptions(Explorer):
         return (
             picture,
             f"Fréchet distance <b>{distance:.1f}</b> (uniform noise: {self.of_noise:.0f}), with 500 pictures.",
+        )
+
+
+class LatentMap(Explorer):
+    """Where an item lies on the map of codes, how surely, and what the decoder makes of a place nearby.
+
+    Args:
+        models: VAEs of two latents, by the beta they were trained with, beginning with the smallest.
+        images: (N, 1, 28, 28) uint8, for the map, the items, and what the models cost.
+    """
+
+    def __init__(self, models: dict[float, vae.VAE], images: Tensor):
+        self.models, self.images, self.pictures = models, images, images / 255
+        found = [vae.terms(model, self.pictures) for model in models.values()]
+        self.rates = torch.stack([terms.kl.mean() for terms in found])
+        self.distortions = torch.stack([terms.nll.mean() for terms in found])
+        with torch.no_grad():
+            self.posteriors = {beta: model.posterior(self.pictures) for beta, model in models.items()}
+        number = {"style": WIDE, "layout": {"width": "330px"}}
+        options = [(f"{beta:g}", beta) for beta in models]
+        self.beta = ipywidgets.SelectionSlider(options=options, value=1.0, description="beta", **number)
+        self.item = ipywidgets.IntSlider(0, 0, min(len(images) - 1, 200), description="item", **number)
+        self.first = ipywidgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="point: first", **number)
+        self.second = ipywidgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="point: second", **number)
+        controls = [self.beta, self.item, self.first, self.second]
+        layout = ipywidgets.HBox(
+            [ipywidgets.VBox(controls[:2]), ipywidgets.VBox(controls[2:])], layout={"flex_flow": "row wrap"}
+        )
+        super().__init__("Explorer: the map of codes", controls, layout)
+
+    def codes(self) -> dict[str, Tensor]:
+        """What is decoded: the item's mean, a draw from its posterior, and the point; (1, 2) each"""
+        mu, logvar = (part[self.item.value][None] for part in self.posteriors[self.beta.value])
+        noise = torch.randn(1, 2, generator=torch.Generator().manual_seed(self.item.value))
+        point = torch.tensor([[self.first.value, self.second.value]])
+        return {"decoded mean": mu, "decoded draw": mu + (logvar / 2).exp() * noise, "decoded x": point}
+
+    def draw(self) -> tuple[plots.Picture, str]:
+        model, number, place = self.models[self.beta.value], self.item.value, list(self.models).index(self.beta.value)
+        codes, mu, logvar = self.codes(), *self.posteriors[self.beta.value]
+        decoded = {name: (vae.decode(model, z)[0] * 255).round().to(torch.uint8) for name, z in codes.items()}
+        sigma = (logvar[number] / 2).exp()
+        picture = plots.posterior(
+            mu, mu[number], sigma, codes["decoded x"][0], {"item": self.images[number], **decoded},
+            self.rates, self.distortions, place,
+        )  # fmt: skip
+        with torch.no_grad():
+            nll = model.likelihood.nll(model.decoder(codes["decoded mean"]), self.pictures[number][None]).item()
+        return picture, (
+            f"This item: KL <b>{vae.kl_to_standard_normal(mu[number], logvar[number]):.1f}</b> nats, cross-entropy at "
+            f"its mean <b>{nll:.0f}</b> nats, standard deviations {sigma[0]:.2f} and {sigma[1]:.2f}. All items: rate "
+            f"{self.rates[place]:.1f}, distortion {self.distortions[place]:.0f}."
         )
 
 

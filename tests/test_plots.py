@@ -251,3 +251,28 @@ def test_measured_shares_stay_on_their_scale_and_say_what_they_are():
     assert [bar.get_width() for bar in shares.patches] == [1.0, 0.5]
     assert [text.get_text() for text in shares.texts] == ["1.250", "0.500"]
     assert [label.get_text() for label in shares.get_yticklabels()] == ["distance", "recall"]
+
+
+def test_the_map_of_codes_has_names_at_the_medians_and_pictures_in_their_places():
+    codes = torch.tensor([[1.0, 2.0], [1.2, 2.5], [9.0, 9.0], [-1.0, 0.0]])
+    pictures = torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1).expand(9, 1, 2, 2)
+    dots, decoded = plots.latent_map(codes, torch.tensor([0, 0, 0, 1]), ["shoe", "coat"], pictures, reach=2.0).axes
+    assert [(text.get_text(), *text.get_position()) for text in dots.texts] == [
+        ("shoe", pytest.approx(1.2), pytest.approx(2.5)),
+        ("coat", -1.0, 0.0),
+    ]
+    assert decoded.images[0].get_extent() == [-3.0, 3.0, -3.0, 3.0]  # the outer pictures stand around -2 and 2
+    assert decoded.images[0].get_array()[0, 0] == 0 and decoded.images[0].get_array()[5, 5] == 8
+
+
+def test_a_posterior_is_drawn_with_one_and_two_deviations():
+    pictures = {name: torch.zeros(1, 4, 4).byte() for name in "abcd"}
+    rates, distortions = torch.tensor([9.0, 5.0, 1.0]), torch.tensor([240.0, 250.0, 290.0])
+    figure = plots.posterior(
+        torch.zeros(5, 2), torch.tensor([1.0, -1.0]), torch.tensor([0.5, 0.25]), torch.ones(2), pictures, rates,
+        distortions, chosen=2,
+    )  # fmt: skip
+    dots, curve, *shown = figure.axes
+    assert [(*e.get_center(), e.width, e.height) for e in dots.patches] == [(1, -1, 1.0, 0.5), (1, -1, 2.0, 1.0)]
+    assert curve.lines[-1].get_xydata().tolist() == [[1.0, 290.0]]
+    assert [axes.get_title() for axes in shown] == list("abcd")

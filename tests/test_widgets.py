@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, vit, widgets
+from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, vae, vit, widgets
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -425,3 +425,24 @@ def test_spoilt_pictures_get_what_the_measures_say_of_them():
     for way in explorer.WAYS:  # with no strength nothing is changed
         explorer.way.value, explorer.strength.value = way, 0
         torch.testing.assert_close(explorer.spoilt(), images[:500] / 255)
+
+
+def test_the_map_shows_the_posterior_of_the_item_and_what_is_decoded():
+    _, _, test = data.fashion_mnist()
+    images = test.images[:50]
+    torch.manual_seed(0)
+    models = {beta: vae.VAE(2, (8,)) for beta in (0.5, 1.0, 4.0)}
+    explorer = widgets.LatentMap(models, images)
+    explorer.beta.value, explorer.item.value = 4.0, 7
+    mu, logvar = models[4.0].posterior(images[7:8] / 255)
+    torch.testing.assert_close(explorer.codes()["decoded mean"], mu)
+    assert ((explorer.codes()["decoded draw"] - mu).abs() < 4 * (logvar / 2).exp()).all()
+    kl = vae.kl_to_standard_normal(mu, logvar).item()
+    assert f"<b>{kl:.1f}</b>" in explorer.sentence.value
+    rate = vae.kl_to_standard_normal(*models[4.0].posterior(images / 255)).mean().item()
+    assert f"rate {rate:.1f}" in explorer.sentence.value
+    for control, value in ((explorer.first, 2.0), (explorer.second, -1.5), (explorer.item, 3), (explorer.beta, 0.5)):
+        before = explorer.picture.value
+        control.value = value
+        assert explorer.picture.value != before, control.description
+    torch.testing.assert_close(explorer.codes()["decoded x"], torch.tensor([[2.0, -1.5]]))
