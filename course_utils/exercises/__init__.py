@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from . import lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08, memory
+from . import (
+    lesson_00,
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_09,
+    memory,
+)
 from .checking import Verdict, case_names, check_answer, describe, not_attempted, try_cases
 from .exercise import Exercise, source_of
 
@@ -24,7 +36,18 @@ __all__ = ["EXERCISES", "check", "hint", "progress", "show", "solution", "source
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
-    for lesson in (lesson_00, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
+    for lesson in (
+        lesson_00,
+        lesson_01,
+        lesson_02,
+        lesson_03,
+        lesson_04,
+        lesson_05,
+        lesson_06,
+        lesson_07,
+        lesson_08,
+        lesson_09,
+    )
     for exercise in lesson.EXERCISES
 }
 
