@@ -741,19 +741,20 @@ def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Te
 
     Args:
         codes: (N, 2).
-        labels: (N,), into ``names``; each name is written at the median of its class.
+        labels: (N,), into ``names``; each name is written at the median of its class, or below
+            it where another name stands.
         names: of the classes.
         pictures: (K * K, 1, H, W) uint8, decoded from a grid of K x K codes, from the top left, row by row.
         reach: the grid runs from -reach to reach both ways.
     """
     figure = Picture(8.6, 4.3)
     dots, decoded = figure.subplots(1, 2)
-    dots.scatter(*codes.T, s=2, color=palette.GRID, linewidths=0)
-    for place, name in enumerate(names):
-        middle = codes[labels == place].median(dim=0).values
+    dots.scatter(*codes.T, s=2.5, color=palette.GREY, alpha=0.6, linewidths=0)
+    middles = [codes[labels == place].median(dim=0).values for place in range(len(names))]
+    for (x, y), name in zip(_apart(middles, reach * 0.45, reach * 0.1), names, strict=True):
         dots.text(
-            *middle, name, ha="center", va="center", fontsize=FONT - 1, color=palette.INK,
-            bbox={"facecolor": palette.PAPER, "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+            x, y, name, ha="center", va="center", fontsize=FONT - 1, color=palette.INK,
+            bbox={"facecolor": palette.PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
         )  # fmt: skip
     side = round(len(pictures) ** 0.5)
     edge = reach * side / (side - 1)  # half a picture beyond the outer codes
@@ -768,6 +769,16 @@ def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Te
         plain(axes)
     dots.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
     return figure
+
+
+def _apart(places: list[Tensor], width: float, height: float) -> list[tuple[float, float]]:
+    """Places for words of some width and height: each as it is, or so far below that it covers none before it."""
+    free: list[tuple[float, float]] = []
+    for x, y in (place.tolist() for place in places):
+        while any(abs(x - u) < width and abs(y - v) < height for u, v in free):
+            y -= height / 4
+        free.append((x, y))
+    return free
 
 
 def posterior(
@@ -793,7 +804,7 @@ def posterior(
     figure = Picture(9.4, 3.4)
     grid = figure.add_gridspec(2, 4, width_ratios=(2.3, 1, 1, 2.1))
     dots, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 3])
-    dots.scatter(*codes.T, s=3, color=palette.GRID, linewidths=0)
+    dots.scatter(*codes.T, s=3, color=palette.GREY, alpha=0.6, linewidths=0)
     for deviations in (1, 2):
         width, height = (2 * deviations * sigma).tolist()
         dots.add_patch(Ellipse(mu.tolist(), width, height, fill=False, edgecolor=palette.BLUE, linewidth=1.6))

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 import torch
 
-from course_utils import checkpoints, cnn, data, dcgan, training, vit
+from course_utils import checkpoints, cnn, data, dcgan, training, vae, vit
 from course_utils.lessons import find
 
 FILES = sorted(data.PRETRAINED.glob("*.safetensors"))
@@ -28,8 +28,18 @@ DRAW_AT_LEAST = {
     "07_dcgan": (0.15, 0.90),
     "conditional_dcgan": (0.06, 0.97),
 }
+# VAEs: the largest cross-entropy and KL, in nats a picture.
+CODE_AT_MOST = {
+    "09_vae": (226, 18),
+    "vae_beta_0.1": (252, 14),
+    "vae_beta_0.5": (253, 9),
+    "vae_beta_1": (254, 8),
+    "vae_beta_4": (258, 6),
+    "vae_beta_16": (277, 4),
+}
 CLASSIFIERS = [path for path in FILES if path.stem in AT_LEAST]
 GENERATORS = [path for path in FILES if path.stem in DRAW_AT_LEAST]
+CODERS = [path for path in FILES if path.stem in CODE_AT_MOST]
 
 
 def card_of(path):
@@ -37,13 +47,13 @@ def card_of(path):
 
 
 def loaded(path):
-    model = eval(card_of(path)["network"], {**vars(cnn), **vars(vit), **vars(dcgan)})
+    model = eval(card_of(path)["network"], {**vars(cnn), **vars(vit), **vars(dcgan), **vars(vae)})
     training.load(model, path)
     return model
 
 
 def test_those_that_should_be_there_are():
-    assert {path.stem for path in FILES} == set(AT_LEAST) | set(DRAW_AT_LEAST)
+    assert {path.stem for path in FILES} == set(AT_LEAST) | set(DRAW_AT_LEAST) | set(CODE_AT_MOST)
 
 
 @pytest.mark.parametrize("path", CLASSIFIERS, ids=lambda path: path.stem)
@@ -78,15 +88,28 @@ def test_it_draws_as_well_as_its_card_says(path):
         assert share == pytest.approx(card["quality"]["as asked"], abs=2e-3) and share >= 0.90
 
 
+@pytest.mark.parametrize("path", CODERS, ids=lambda path: path.stem)
+def test_it_codes_as_well_as_its_card_says(path):
+    card, model = card_of(path), loaded(path)
+    torch.manual_seed(0)
+    found = vae.terms(model, data.fashion_mnist()[2].images / 255, 4)
+    for name, value, most in zip(("cross-entropy", "KL"), found, CODE_AT_MOST[path.stem], strict=True):
+        assert value.mean().item() == pytest.approx(card[name], abs=0.1), name
+        assert value.mean().item() <= most
+        assert f"| {card[name]:.1f} |" in README
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_it_is_small_and_has_a_card(path):
-    assert path.stat().st_size < (2_000_000 if path in GENERATORS else 1_000_000)
+    largest = {"09_vae": 6_000_000} | {path.stem: 2_000_000 for path in GENERATORS}
+    assert path.stat().st_size < largest.get(path.stem, 1_000_000)
     known = {"network", "for", "data", "made by", "seed", "steps", "licence"}
-    known |= {"quality"} if path in GENERATORS else {"label smoothing", "accuracy"}
+    known |= {"label smoothing", "accuracy"} if path in CLASSIFIERS else set()
+    known |= {"quality"} if path in GENERATORS else set()
     assert known <= set(card_of(path))
     assert f"| {path.stem} |" in README
     history = training.load(loaded(path), path)
-    assert len(history.loss) == (0 if path in GENERATORS else card_of(path)["steps"])
+    assert len(history.loss) == (card_of(path)["steps"] if path in CLASSIFIERS else 0)
 
 
 def test_the_ruler_was_trained_without_label_smoothing_and_has_64_features():
