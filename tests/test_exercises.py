@@ -109,6 +109,11 @@ SLOPE += "return g.square().sum((1, 2, 3)).mean()"
 BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c) <= {}\n"
 BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
+    ("reparameterize", "return mu + 0.9 * (logvar / 2).exp() * torch.randn_like(mu)"),
+    ("reparameterize", "return mu + (logvar / 2).exp() * (torch.randn_like(mu) + 0.1)"),
+    ("importance_bound", "return log_w[0] + (log_w - log_w[0]).exp().mean(0).log()"),
+    ("importance_bound", "m = log_w.mean(0)\nreturn m + (log_w - m).exp().mean(0).log()"),
+    ("importance_bound", "m = log_w.double().amin(0)\nreturn (m + (log_w - m).exp().mean(0).log()).to(log_w.dtype)"),
     (
         "optimal_discriminator",
         "largest = log_p.max()\np, q = (log_p - largest).exp(), (log_q - largest).exp()\nreturn p / (p + q)",
@@ -826,7 +831,58 @@ def extrapolated_by_a_polynomial(sizes, distances):
     return np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1]
 
 
+def reparameterize_by_rsample(mu, logvar):
+    return torch.distributions.Normal(mu, logvar.exp().sqrt()).rsample()
+
+
+def kl_to_standard_normal_coordinate_by_coordinate(mu, logvar):
+    kl = torch.zeros(len(mu), dtype=mu.dtype)
+    for m, log_sigma in zip(mu.unbind(1), (logvar / 2).unbind(1), strict=True):
+        kl = kl - log_sigma + (log_sigma.exp() ** 2 + m**2) / 2 - 0.5
+    return kl
+
+
+def bernoulli_cross_entropy_picture_by_picture(logits, x):
+    stable = [a.clamp(min=0) - a * b + torch.log1p((-a.abs()).exp()) for a, b in zip(logits, x, strict=True)]
+    return torch.stack([terms.sum() for terms in stable])
+
+
+def elbo_from_the_other_end(nll, kl, beta):
+    return torch.stack([-n - k.mul(beta) for n, k in zip(nll, kl, strict=True)])
+
+
+def called_a_vae_with_numpys_noise(x, encoder, decoder):
+    h = encoder(x)
+    size = h.shape[1] // 2
+    q = torch.distributions.Normal(h[:, :size], h[:, size:].exp() ** 0.5)
+    noise = torch.from_numpy(np.random.default_rng().normal(size=q.mean.shape)).to(x.dtype)
+    logits = decoder(noise.mul(q.stddev).add(q.mean))
+    likelihood = x * F.logsigmoid(logits) + (1 - x) * F.logsigmoid(-logits)
+    prior = torch.distributions.Normal(torch.zeros(size, dtype=x.dtype), torch.ones(size, dtype=x.dtype))
+    return -(likelihood.sum(1) - torch.distributions.kl_divergence(q, prior).sum(1))
+
+
+def importance_bound_draw_by_draw(log_w):
+    total = log_w[0]
+    for row in log_w[1:]:
+        total = torch.logaddexp(total, row)
+    return total.sub(torch.tensor(float(log_w.shape[0]), dtype=log_w.dtype).log())
+
+
+def auroc_by_searching_sorted_scores(normal, anomalous):
+    sorted_scores, wanted = np.sort(normal.numpy()), anomalous.numpy()
+    below, not_above = (np.searchsorted(sorted_scores, wanted, side) for side in ("left", "right"))
+    return float((below + not_above).mean() / 2 / len(sorted_scores))
+
+
 UNUSUAL = {
+    "reparameterize": reparameterize_by_rsample,
+    "kl_to_standard_normal": kl_to_standard_normal_coordinate_by_coordinate,
+    "bernoulli_cross_entropy": bernoulli_cross_entropy_picture_by_picture,
+    "elbo": elbo_from_the_other_end,
+    "called_a_vae": called_a_vae_with_numpys_noise,
+    "importance_bound": importance_bound_draw_by_draw,
+    "auroc": auroc_by_searching_sorted_scores,
     "optimal_discriminator": optimal_discriminator_by_the_larger_of_the_two,
     "discriminator_loss": discriminator_loss_in_one_batch,
     "generator_loss": generator_loss_as_a_cross_entropy_of_two_classes,
@@ -1125,6 +1181,111 @@ def test_extrapolated_is_the_intercept_of_least_squares():
     sizes, distances = torch.tensor([100.0, 300, 700, 2000]).double(), torch.tensor([21.0, 9.5, 7.2, 5.3]).double()
     line = scipy.stats.linregress(1 / sizes.numpy(), distances.numpy())
     assert reference_of("extrapolated")(sizes, distances).item() == pytest.approx(line.intercept)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "torch.randn(mu.shape)",
+        "torch.normal(torch.zeros_like(mu), torch.ones_like(mu))",
+        "torch.empty_like(mu).normal_()",
+        "torch.stack([torch.randn(mu.shape[1]) for _ in mu]).to(mu.dtype)",
+        "(-2 * (1 - torch.rand_like(mu)).log()).sqrt() * torch.cos(2 * math.pi * torch.rand_like(mu))",
+    ],
+)
+def test_any_right_way_to_draw_passes(noise):
+    source = f"def reparameterize(mu, logvar):\n    return mu + torch.exp(0.5 * logvar) * {noise}\n"
+    verdict = check(typed(source, "reparameterize"))
+    assert verdict.passed, verdict
+    source = source_of(EXERCISES["called_a_vae"].reference, "called_a_vae").replace("torch.randn_like(mu)", noise)
+    verdict = check(typed(source, "called_a_vae"))
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("name", ["reparameterize", "called_a_vae"])
+def test_what_is_said_of_random_answers_holds_for_any_seed(name):
+    exercise = EXERCISES[name]
+    for case in [*exercise.named_cases(), *exercise.drawn_cases(5)]:
+        expected = outcome_of(exercise.reference, exercise, case).value
+        for seed in range(1, 11):
+            torch.manual_seed(seed)
+            assert exercise.trial(exercise.reference, *case.arguments) == expected, (case.name, seed)
+
+
+def test_a_loss_averaged_over_several_draws_passes_too():
+    source = source_of(EXERCISES["called_a_vae"].reference, "called_a_vae")
+    source += "one_draw = called_a_vae\n"
+    source += "def called_a_vae(x, encoder, decoder):\n"
+    source += "    return sum(one_draw(x, encoder, decoder) for _ in range(5)) / 5\n"
+    assert check(typed(source, "called_a_vae")).passed
+
+
+def test_kl_and_cross_entropy_are_pytorchs():
+    mu, logvar = 2 * torch.randn(2, 5, 4, dtype=torch.float64)
+    q, prior = (torch.distributions.Normal(m, s) for m, s in ((mu, (logvar / 2).exp()), (0 * mu, 1 + 0 * mu)))
+    kl = torch.distributions.kl_divergence(q, prior).sum(1)
+    torch.testing.assert_close(reference_of("kl_to_standard_normal")(mu, logvar), kl)
+    logits, x = 5 * torch.randn(3, 2, 4, 5), torch.rand(3, 2, 4, 5)
+    terms = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    torch.testing.assert_close(reference_of("bernoulli_cross_entropy")(logits, x), terms.sum((1, 2, 3)))
+
+
+def test_loss_of_the_vae_is_its_terms_and_never_below_minus_log_p():
+    """A linear decoder of one pixel: log p(x) is an integral over a line, and the bound lies below it."""
+    z = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    prior = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+    log_p = (prior * torch.sigmoid(1.5 * z - 1)).sum().mul(z[1] - z[0]).log()
+    x, posterior = torch.ones(20_000, 1, dtype=torch.float64), torch.tensor([[0.6, -0.2]], dtype=torch.float64)
+    loss = reference_of("called_a_vae")(x, lambda x: posterior.expand(len(x), -1), lambda z: 1.5 * z - 1)
+    elbo = -loss.mean()
+    assert log_p - 0.1 < elbo < log_p
+    noise = torch.randn(500, 20_000, dtype=torch.float64)
+    drawn = 0.6 + math.exp(-0.1) * noise
+    log_w = F.logsigmoid(1.5 * drawn - 1) - drawn.square() / 2 + noise.square() / 2 - 0.1
+    bounds = [reference_of("importance_bound")(log_w[:k]).mean() for k in (1, 5, 500)]
+    assert elbo - 0.02 < bounds[0] < bounds[1] < bounds[2] < log_p + 0.002
+    assert bounds[2] == pytest.approx(log_p.item(), abs=0.002)
+    torch.testing.assert_close(reference_of("elbo")(1 + x[:3, 0], 2 * x[:3, 0], 2.0), -6 * x[:3, 0])
+
+
+def test_autoencoder_called_a_vae_shows_its_two_tells():
+    fault, codes = EXERCISES["called_a_vae"].fault, []
+    weights, x = torch.randn(6, 8), torch.rand(50, 6)
+    losses = [fault(x, lambda x: x @ weights, lambda z: codes.append(z) or z @ weights.T[:4]) for _ in range(2)]
+    assert losses[0].equal(losses[1]), "nothing is drawn"
+    assert (codes[0] >= 0).all()
+    assert check(fault, name="called_a_vae").state == "not attempted"
+
+
+def test_importance_bound_is_the_log_of_the_mean_weight():
+    log_w = torch.randn(7, 3, dtype=torch.float64)
+    torch.testing.assert_close(reference_of("importance_bound")(log_w), log_w.exp().mean(0).log())
+
+
+@pytest.mark.parametrize("rounded", [False, True], ids=["no ties", "ties"])
+def test_auroc_is_scikit_learns(rounded):
+    from sklearn.metrics import roc_auc_score
+
+    normal, anomalous = torch.randn(80), torch.randn(50) + 1
+    if rounded:
+        normal, anomalous = normal.round(), anomalous.round()
+    labels = np.repeat([0, 1], [80, 50])
+    expected = roc_auc_score(labels, torch.cat([normal, anomalous]).numpy())
+    assert reference_of("auroc")(normal, anomalous).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "F.binary_cross_entropy_with_logits(logits, x, reduction='none')",
+        "F.binary_cross_entropy(logits.sigmoid(), x, reduction='none')",
+        "nn.BCEWithLogitsLoss(reduction='none')(logits, x)",
+        "-torch.distributions.Bernoulli(logits=logits, validate_args=False).log_prob(x)",
+    ],
+)
+def test_cross_entropy_is_written_from_smaller_parts(line):
+    source = f"def bernoulli_cross_entropy(logits, x):\n    return ({line}).flatten(1).sum(1)\n"
+    assert "the thing itself" in repr(check(typed(source, "bernoulli_cross_entropy")))
 
 
 def attention_by_the_layer(q, k, v, heads):
