@@ -1453,7 +1453,7 @@ EXERCISES = (
             Case("as many pictures as coordinates", 2 * draw(3, 3), 2 * draw(3, 3)),
             Case("one picture, twenty coordinates", draw(1, 20), draw(1, 20) - 1),
             Case("an encoder that is very sure", torch.tensor([[0.5, -1.0]]), torch.tensor([[-12.0, -20.0]])),
-            Case("double precision", draw(4, 2).double(), 2 * draw(4, 2).double()),
+            Case("double precision, not contiguous", draw(2, 4).double().T, 2 * draw(2, 4).double().T),
         ],
         drawn=drawn_posterior,
         hints=(
@@ -1735,7 +1735,7 @@ EXERCISES = (
             Case("four draws around -240", -240 + 3 * draw(4, 3)),
             Case("pictures far apart", torch.tensor([[-300.0, -2000.0], [-302.0, -1999.0], [-301.0, -2003.0]])),
             Case("draws far apart", torch.tensor([[-300.0, -1800.0], [-1900.0, -250.0], [-310.0, -240.0]])),
-            Case("more pictures than draws, double precision", -5 + draw(2, 5).double()),
+            Case("more pictures than draws, double precision, not contiguous", -5 + draw(5, 2).double().T),
         ],
         drawn=drawn_log_weights,
         hints=(
@@ -1798,7 +1798,7 @@ EXERCISES = (
                 torch.tensor([250, 90, 60, 120], dtype=torch.uint8),
             ),
             Case("anomalies below", torch.tensor([0.7, 0.6, 0.9]), torch.tensor([0.2, 0.8, 0.1, 0.4, 0.3])),
-            Case("as many of each, not in order", draw(6), draw(6) + 0.5),
+            Case("as many of each, every second number", draw(12)[::2], draw(12)[1::2] + 0.5),
             Case(
                 "scores that are infinite",
                 torch.tensor([1.0, math.inf, 2.0]),
