@@ -416,17 +416,17 @@ def auroc(normal: Tensor, anomalous: Tensor) -> float:
         normal, anomalous: scores, (N,) and (M,). Which side should score higher is settled before looking.
 
     Raises:
-        TypeError, ValueError: if they are not floats of one axis, if one is empty, or numbers are NaN.
+        ValueError: if they do not have one axis, if one is empty, or numbers are NaN.
 
     Source: Hanley and McNeil, "The meaning and use of the area under a receiver operating characteristic (ROC) curve"
     (1982).
     """
     for name, scores in (("normal", normal), ("anomalous", anomalous)):
-        if scores.dim() != 1 or not scores.is_floating_point():
-            raise TypeError(f"{name} must be floats of shape (N,), got {scores.dtype} {tuple(scores.shape)}")
+        if scores.dim() != 1:
+            raise ValueError(f"{name} must have shape (N,), got {tuple(scores.shape)}")
         if len(scores) == 0 or scores.isnan().any():
             raise ValueError(f"{name} must hold scores, and none that are NaN; got {len(scores)} of them")
-    ordered, anomalous = normal.sort().values, anomalous.contiguous()
+    ordered, anomalous = normal.double().sort().values, anomalous.double().contiguous()
     below = torch.searchsorted(ordered, anomalous)  # of each anomaly: how many normal ones score less
     not_above = torch.searchsorted(ordered, anomalous, right=True)
     return ((below + not_above).double() / 2).mean().item() / len(normal)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils import convolution
+from course_utils import convolution, metrics, vae
 from course_utils.exercises import EXERCISES, check, source_of
 from course_utils.exercises.checking import argument_names, outcome_of, try_case
 from course_utils.exercises.comparing import difference, same
@@ -1331,3 +1331,20 @@ def test_reference_agrees_with_the_library(name):
 def test_two_numbers_that_print_alike_are_shown_with_more_digits():
     assert difference(1.3344, 1.3341) == "expected 1.3344, yours 1.3341"
     assert difference(0.5, 0.25) == "expected 0.5, yours 0.25"
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("kl_to_standard_normal", vae.kl_to_standard_normal),
+        ("bernoulli_cross_entropy", vae.bernoulli_cross_entropy),
+        ("elbo", vae.elbo),
+        ("importance_bound", vae.importance_bound),
+        ("auroc", metrics.auroc),
+    ],
+)
+def test_what_lesson_09_asks_for_is_what_the_course_imports(name, block):
+    exercise = EXERCISES[name]
+    for case in exercise.named_cases():
+        theirs, ours = (torch.as_tensor(f(*case.arguments)) for f in (exercise.reference, block))
+        torch.testing.assert_close(theirs.to(ours.dtype), ours, rtol=1e-5, atol=1e-5)

@@ -431,7 +431,7 @@ def test_bad_samples_get_a_sentence(call, error, words):
     st.integers(1, 30),
     st.integers(1, 30),
     st.sampled_from([2, 5, 10_000]),
-    st.sampled_from([torch.float32, torch.float64]),
+    st.sampled_from([torch.float32, torch.float64, torch.int64]),
     st.integers(0, 99),
 )
 def test_auroc_against_scikit_learn(normals, anomalies, levels, dtype, seed):
@@ -448,14 +448,14 @@ def test_auroc_against_scikit_learn(normals, anomalies, levels, dtype, seed):
 
 
 @pytest.mark.parametrize(
-    ("normal", "anomalous", "error", "words"),
+    ("normal", "anomalous", "words"),
     [
-        (torch.zeros(3), torch.zeros(0), ValueError, "anomalous must hold scores"),
-        (torch.tensor([math.nan]), torch.zeros(1), ValueError, "none that are NaN"),
-        (torch.zeros(3, 1), torch.zeros(1), TypeError, "normal must be floats of shape (N,)"),
-        (torch.zeros(3), torch.zeros(1).long(), TypeError, "anomalous must be floats"),
+        (torch.zeros(3), torch.zeros(0), "anomalous must hold scores"),
+        (torch.tensor([math.nan]), torch.zeros(1), "none that are NaN"),
+        (torch.zeros(3, 1), torch.zeros(1), "normal must have shape (N,), got (3, 1)"),
+        (torch.zeros(3), torch.tensor(1.0), "anomalous must have shape (N,), got ()"),
     ],
 )
-def test_bad_scores_get_a_sentence(normal, anomalous, error, words):
-    with pytest.raises(error, match=re.escape(words)):
+def test_bad_scores_get_a_sentence(normal, anomalous, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
         metrics.auroc(normal, anomalous)

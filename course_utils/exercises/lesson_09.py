@@ -1435,6 +1435,7 @@ EXERCISES = (
                 for f in (halved_in_place, added_in_place)
             ),
         ),
+        not_allowed=("course_utils.vae",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1502,7 +1503,7 @@ EXERCISES = (
                 "That is a guess from one draw, right on average: for two Gaussians the KL is known exactly.",
             ),
         ),
-        not_allowed=("torch.distributions",),
+        not_allowed=("torch.distributions", "course_utils.vae"),
     ),
     Exercise(
         lesson=LESSON,
@@ -1593,6 +1594,7 @@ EXERCISES = (
             "torch.nn.functional.binary_cross_entropy_with_logits",
             "torch.binary_cross_entropy_with_logits",
             "torch.distributions",
+            "course_utils.vae",
         ),
     ),
     Exercise(
@@ -1641,6 +1643,7 @@ EXERCISES = (
             Mistake(kl_never_below_one, "No floor under the KL is asked for: that is another method (free bits)."),
             *(Mistake(f, DETACHED) for f in (bound_without_gradient, kl_detached)),
         ),
+        not_allowed=("course_utils.vae",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1721,6 +1724,7 @@ EXERCISES = (
                 "The KL is in the loss and teaches nobody: its gradient has to reach the encoder.",
             ),
         ),
+        not_allowed=("course_utils.vae",),
     ),
     Exercise(
         lesson=LESSON,
@@ -1780,6 +1784,7 @@ EXERCISES = (
             Mistake(as_a_loss, "The sign: that is the loss. The bound itself is asked for."),
             Mistake(importance_bound_detached, DETACHED),
         ),
+        not_allowed=("course_utils.vae",),
     ),
     Exercise(
         lesson=LESSON,
