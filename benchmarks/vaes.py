@@ -40,6 +40,7 @@ class Recipe:
     batch_size: int = 128
     schedule: Callable[[int, int], float] = training.one_cycle
     start_at_mean: bool = True
+    clip: float | None = None
 
     def train(self, pictures: data.Pictures, steps: int, seed: int) -> nn.Module:
         order = training.seed_everything(seed)
@@ -51,7 +52,7 @@ class Recipe:
             loss = vae.Objective(self.beta, round(self.warm_up * steps))
         batches = data.Batches(*pictures, self.batch_size, order, mean=0.0, std=1.0)
         optimizer = self.optimizer(model.parameters(), lr=self.lr)
-        training.fit(model, batches, optimizer, steps, loss=loss, schedule=self.schedule)
+        training.fit(model, batches, optimizer, steps, loss=loss, schedule=self.schedule, clip=self.clip)
         return model
 
 
@@ -90,7 +91,7 @@ TEXTBOOK = Recipe(
 PLAIN = replace(OURS, model=vae.Autoencoder)
 LIKELIHOODS = {
     "Gaussian, one learnt variance": replace(OURS, model=lambda: vae.VAE(likelihood=vae.Gaussian())),
-    "discretised logistic": replace(OURS, model=lambda: vae.VAE(likelihood=vae.Logistic())),
+    "discretised logistic": replace(OURS, model=lambda: vae.VAE(likelihood=vae.Logistic()), clip=200.0),
 }
 
 

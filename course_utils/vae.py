@@ -236,7 +236,8 @@ class Logistic(nn.Module):
     def parts(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 2, H, W) -> mean and log scale, (N, 1, H, W) each"""
         mean, log_scale = output.chunk(2, dim=1)
-        return mean.sigmoid(), log_scale - 3  # it begins with a scale of about 12 grey values of 255
+        # It begins with a scale of about 12 grey values of 255; below a quarter of one there is nothing to gain.
+        return mean.sigmoid(), (log_scale - 3).clamp(min=-7)
 
 
 def elbo(nll: Tensor, kl: Tensor, beta: float = 1.0) -> Tensor:

@@ -170,6 +170,16 @@ def test_the_masses_of_all_grey_values_add_up_to_1(mean, log_scale):
     assert masses.sum().item() == pytest.approx(1, abs=1e-4)
 
 
+def test_a_decoder_as_sure_as_can_be_costs_a_finite_price():
+    """Numbers as a training that goes astray makes them: neither infinite nor NaN, nor their gradients."""
+    x = (torch.tensor([0, 100, 255]) / 255).view(1, 1, 3, 1)
+    for log_scale in (-300.0, 50.0):
+        output = torch.tensor([-40.0, 0.0, 40.0, *3 * [log_scale]]).view(1, 2, 3, 1).requires_grad_()
+        nll = vae.Logistic().nll(output, x)
+        nll.sum().backward()
+        assert nll.isfinite().all() and output.grad.isfinite().all()
+
+
 def test_draws_follow_their_likelihood():
     torch.manual_seed(0)
     output = torch.tensor([0.3, 2.0]).view(1, 2, 1, 1).expand(1, 2, 200, 200)
