@@ -740,45 +740,31 @@ def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Te
     """Codes of two numbers: where pictures of each class come to lie, and what the decoder makes of each place.
 
     Args:
-        codes: (N, 2).
-        labels: (N,), into ``names``; each name is written at the median of its class, or below
-            it where another name stands.
-        names: of the classes.
+        codes: (N, 2); each is drawn as the number of its class.
+        labels: (N,), into ``names``.
+        names: of the classes, at most ten.
         pictures: (K * K, 1, H, W) uint8, decoded from a grid of K x K codes, from the top left, row by row.
         reach: the grid runs from -reach to reach both ways.
     """
-    figure = Picture(8.6, 4.3)
-    dots, decoded = figure.subplots(1, 2)
-    dots.scatter(*codes.T, s=2.5, color=palette.GREY, alpha=0.6, linewidths=0)
-    middles = [codes[labels == place].median(dim=0).values for place in range(len(names))]
-    for (x, y), name in zip(_apart(middles, reach * 0.45, reach * 0.1), names, strict=True):
-        dots.text(
-            x, y, name, ha="center", va="center", fontsize=FONT - 1, color=palette.INK,
-            bbox={"facecolor": palette.PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
-        )  # fmt: skip
+    figure = Picture(8.8, 4.6)
+    numbered, decoded = figure.subplots(1, 2)
+    for place, name in enumerate(names):
+        color = (palette.BLUE, palette.ORANGE, palette.INK, palette.GREEN)[place % 4]
+        numbered.scatter(*codes[labels == place].T, s=16, marker=f"${place}$", color=color, linewidths=0.4, label=name)
     side = round(len(pictures) ** 0.5)
     edge = reach * side / (side - 1)  # half a picture beyond the outer codes
     decoded.imshow(
         _sheet(pictures, side).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255, extent=(-edge, edge, -edge, edge)
     )
-    dots.set_title("codes of test pictures (means)", fontsize=FONT, color=palette.INK)
+    numbered.set_title("codes of test pictures (means)", fontsize=FONT, color=palette.INK)
     decoded.set_title("what the decoder makes of each place", fontsize=FONT, color=palette.INK)
-    for axes in (dots, decoded):
+    for axes in (numbered, decoded):
         axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
         axes.set_xlabel("first latent", fontsize=FONT, color=palette.INK)
         plain(axes)
-    dots.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
+    numbered.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
+    figure.legend(loc="outside lower center", ncols=5, fontsize=FONT - 1, frameon=False, markerscale=1.5)
     return figure
-
-
-def _apart(places: list[Tensor], width: float, height: float) -> list[tuple[float, float]]:
-    """Places for words of some width and height: each as it is, or so far below that it covers none before it."""
-    free: list[tuple[float, float]] = []
-    for x, y in (place.tolist() for place in places):
-        while any(abs(x - u) < width and abs(y - v) < height for u, v in free):
-            y -= height / 4
-        free.append((x, y))
-    return free
 
 
 def posterior(
@@ -795,7 +781,7 @@ def posterior(
 
     Args:
         codes: of other pictures, (N, 2).
-        mu, sigma: of the posterior, (2,) each; drawn as ellipses of one and two standard deviations.
+        mu, sigma: of the posterior, (2,) each; drawn as an ellipse of ten standard deviations, as one would be a dot.
         point: a code, (2,).
         pictures: four of them, name -> (1, H, W) uint8.
         rates, distortions: of the models, (M,).
@@ -805,13 +791,13 @@ def posterior(
     grid = figure.add_gridspec(2, 4, width_ratios=(2.3, 1, 1, 2.1))
     dots, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 3])
     dots.scatter(*codes.T, s=3, color=palette.GREY, alpha=0.6, linewidths=0)
-    for deviations in (1, 2):
-        width, height = (2 * deviations * sigma).tolist()
-        dots.add_patch(Ellipse(mu.tolist(), width, height, fill=False, edgecolor=palette.BLUE, linewidth=1.6))
+    width, height = (2 * 10 * sigma).tolist()
+    dots.add_patch(Ellipse(mu.tolist(), width, height, fill=False, edgecolor=palette.BLUE, linewidth=1.6))
     dots.plot(*mu, "o", color=palette.BLUE, markersize=4)
     dots.plot(*point, "X", color=palette.ORANGE, markersize=9, markeredgecolor=palette.INK)
-    dots.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
-    dots.set_title("item: o and ellipses; point: x", fontsize=FONT, color=palette.INK)
+    reach = max(4.0, 1.05 * codes.abs().max().item())
+    dots.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    dots.set_title("item: o, and its posterior x 10; point: x", fontsize=FONT, color=palette.INK)
     for place, (name, picture) in enumerate(pictures.items()):
         axes = figure.add_subplot(grid[place // 2, 1 + place % 2])
         axes.imshow(picture[0].numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)

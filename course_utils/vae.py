@@ -521,7 +521,7 @@ def log_weights(model: VAE, pictures: Tensor, samples: int) -> Tensor:
         log_w = -nll + log_normal(z, 0.0, 0.0) - log_normal(z, mu, logvar)
         return (log_w.unflatten(0, (-1, samples)),)  # (n, samples)
 
-    return _in_pieces(model, of, pictures, max(1, 10_000 // samples))[0].T
+    return _in_pieces(model, of, pictures, max(1, 2000 // samples))[0].T
 
 
 @torch.no_grad()

@@ -253,19 +253,19 @@ def test_measured_shares_stay_on_their_scale_and_say_what_they_are():
     assert [label.get_text() for label in shares.get_yticklabels()] == ["distance", "recall"]
 
 
-def test_the_map_of_codes_has_names_at_the_medians_and_pictures_in_their_places():
+def test_the_map_of_codes_has_a_number_at_each_and_pictures_in_their_places():
     codes = torch.tensor([[1.0, 2.0], [1.2, 2.5], [9.0, 9.0], [-1.0, 0.0]])
     pictures = torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1).expand(9, 1, 2, 2)
-    dots, decoded = plots.latent_map(codes, torch.tensor([0, 0, 0, 1]), ["shoe", "coat"], pictures, reach=2.0).axes
-    assert [(text.get_text(), *text.get_position()) for text in dots.texts] == [
-        ("shoe", pytest.approx(1.2), pytest.approx(2.5)),
-        ("coat", -1.0, 0.0),
-    ]
+    figure = plots.latent_map(codes, torch.tensor([0, 0, 0, 1]), ["shoe", "coat"], pictures, reach=2.0)
+    numbered, decoded = figure.axes
+    assert [len(of_class.get_offsets()) for of_class in numbered.collections] == [3, 1]
+    assert numbered.collections[1].get_offsets().tolist() == [[-1.0, 0.0]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["shoe", "coat"]
     assert decoded.images[0].get_extent() == [-3.0, 3.0, -3.0, 3.0]  # the outer pictures stand around -2 and 2
     assert decoded.images[0].get_array()[0, 0] == 0 and decoded.images[0].get_array()[5, 5] == 8
 
 
-def test_a_posterior_is_drawn_with_one_and_two_deviations():
+def test_a_posterior_is_drawn_ten_times_as_wide():
     pictures = {name: torch.zeros(1, 4, 4).byte() for name in "abcd"}
     rates, distortions = torch.tensor([9.0, 5.0, 1.0]), torch.tensor([240.0, 250.0, 290.0])
     figure = plots.posterior(
@@ -273,6 +273,6 @@ def test_a_posterior_is_drawn_with_one_and_two_deviations():
         distortions, chosen=2,
     )  # fmt: skip
     dots, curve, *shown = figure.axes
-    assert [(*e.get_center(), e.width, e.height) for e in dots.patches] == [(1, -1, 1.0, 0.5), (1, -1, 2.0, 1.0)]
+    assert [(*e.get_center(), e.width, e.height) for e in dots.patches] == [(1, -1, 10.0, 5.0)]
     assert curve.lines[-1].get_xydata().tolist() == [[1.0, 290.0]]
     assert [axes.get_title() for axes in shown] == list("abcd")

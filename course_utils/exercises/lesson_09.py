@@ -402,7 +402,7 @@ def kl_of_a_draw(mu, logvar):
 def bernoulli_cross_entropy(logits, x):
     """Minus the log of what Bernoulli pixels give to grey values x in [0, 1], in nats a picture
 
-    logits, x: (N, C, H, W) -> (N,). A pixel with p = sigmoid(logit) gives minus (x log p + (1 - x) log(1 - p)), and
+    logits, x: (N, C, H, W) -> (N,). A pixel with pi = sigmoid(logit) gives minus (x log pi + (1 - x) log(1 - pi)), and
     logits may be as large as 200.
     """
     return (F.softplus(logits) - logits * x).flatten(1).sum(dim=1)
@@ -1373,7 +1373,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=reparameterize,
         trial=many_codes,
-        minutes=10,
+        minutes=6,
         difficulty=2,
         cases=lambda draw: [
             Case("one picture", torch.tensor([[3.0, -2.0]]), torch.tensor([[1.0, -2.0]])),
@@ -1440,8 +1440,8 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=kl_to_standard_normal,
-        minutes=10,
-        difficulty=3,
+        minutes=6,
+        difficulty=2,
         gradients=True,
         cases=lambda draw: [
             Case("the prior itself, and a mean of 2", torch.tensor([[0.0], [2.0]]), torch.zeros(2, 1)),
@@ -1509,7 +1509,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=bernoulli_cross_entropy,
         trial=without_a_gradient_for_x,
-        minutes=10,
+        minutes=8,
         difficulty=2,
         gradients=True,
         tolerance=1e-6,  # F.softplus and F.logsigmoid round differently in double precision
@@ -1600,7 +1600,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=elbo,
-        minutes=5,
+        minutes=4,
         difficulty=1,
         gradients=True,
         cases=lambda draw: [
@@ -1650,7 +1650,7 @@ EXERCISES = (
         reference=called_a_vae,
         trial=what_the_loss_holds,
         fault=an_autoencoder,
-        minutes=10,
+        minutes=8,
         difficulty=3,
         cases=lambda draw: [
             Case(
