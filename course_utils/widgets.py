@@ -10,6 +10,7 @@ import io
 import math
 import re
 import textwrap
+import threading
 from typing import ClassVar
 
 import ipywidgets
@@ -58,7 +59,7 @@ class Explorer(ipywidgets.VBox):
     """
 
     def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
-        self.title, self.drawing = title, False
+        self.title, self.drawing, self.lock = title, False, threading.RLock()
         self.sentence = ipywidgets.HTML()
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         super().__init__([ipywidgets.HTML(ASLEEP), layout or ipywidgets.VBox(controls), self.sentence, self.picture])
@@ -72,14 +73,15 @@ class Explorer(ipywidgets.VBox):
         raise NotImplementedError
 
     def _changed(self, change: object = None) -> None:
-        if self.drawing:
-            return  # draw itself has moved a control
-        self.drawing = True
-        try:
-            picture, self.sentence.value = self.draw()
-            self.picture.value = picture._repr_png_()
-        finally:
-            self.drawing = False
+        with self.lock:  # JupyterLab hands over changes of several controls in several threads
+            if self.drawing:
+                return  # draw itself has moved a control
+            self.drawing = True
+            try:
+                picture, self.sentence.value = self.draw()
+                self.picture.value = picture._repr_png_()
+            finally:
+                self.drawing = False
 
     def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**arguments)
@@ -105,7 +107,7 @@ class Explorer(ipywidgets.VBox):
         self.OF_CELLS[cell] = run, [*made, self]
 
     def close(self) -> None:
-        """Close it with all that it is made of, and let go of what it explored."""
+        """Close it with all that it is made of."""
         found, left = {}, [self, *vars(self).values()]
         while left:
             item = left.pop()
@@ -116,12 +118,6 @@ class Explorer(ipywidgets.VBox):
                 left.extend(getattr(item, name) for name in item.keys)
         for widget in found.values():
             ipywidgets.Widget.close(widget)
-            widget.unobserve_all()
-        self.picture.value = b""
-        self.children = ()
-        for name in [name for name, value in vars(self).items() if isinstance(value, (Tensor, torch.nn.Module, dict))]:
-            if not name.startswith("_"):
-                delattr(self, name)
 
 
 class Broadcasting(Explorer):
@@ -565,12 +561,13 @@ class OneDimensionalGame(Explorer):
         return -torch.autograd.grad(torch.stack(losses).sum(), places)[0]
 
     def _step(self, button: object = None) -> None:
-        of_mean, of_width = self.slopes()
-        self.drawing = True  # one picture for both
-        self.mean.value -= self.RATE * of_mean
-        self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
-        self.drawing = False
-        self._changed()
+        with self.lock:
+            of_mean, of_width = self.slopes()
+            self.drawing = True  # one picture for both
+            self.mean.value -= self.RATE * of_mean
+            self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
+            self.drawing = False
+            self._changed()
 
     def draw(self) -> tuple[plots.Picture, str]:
         real, fakes = self.densities()

@@ -17,8 +17,8 @@ from uuid import uuid4
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from course_utils.lessons import ROOT
+from tests.chromium import on_path
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 START = "import sys, pathlib; from course_utils import lessons; lessons.main(sys.argv[2:], pathlib.Path(sys.argv[1]))"
 IN_ERROR = """notebook.widgets.flatMap(c => c.model.type === 'code' ? c.model.outputs.toJSON() : [])
@@ -72,11 +72,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def on_path() -> str | None:
-    """Chromium or Chrome as the machine has it; None if it has none."""
-    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
-
-
 class Notebook:
     """A lesson that is open in JupyterLab: its cells, its kernel, and what the page complained of."""
 
@@ -117,6 +112,9 @@ class Notebook:
         """Run every cell, and wait until the last one is done."""
         self.js("for (const c of notebook.widgets) if (c.model.type === 'code') c.model.executionCount = null")
         self.js("void app.commands.execute(given[0])", command)
+        if "restart" in command:
+            self.page.locator(".jp-Dialog .jp-mod-accept").click()
+            self.page.wait_for_timeout(1000)
         idle = "context.session?.kernel?.status === 'idle'"
         left = "notebook.widgets.filter(c => c.model.sharedModel.source.trim() && c.model.executionCount === null)"
         self.wait(f"{idle} && !{left}.length || {IN_ERROR}.length", "all cells to be run", seconds)
@@ -212,8 +210,8 @@ class Explorer:
             handle = control.locator(".noUi-handle")
             handle.focus()
             place, end = (float(handle.get_attribute(f"aria-value{name}")) for name in ("now", "max"))
-            for _ in range(times):
-                press("ArrowRight" if place < end else "ArrowLeft")
+            for _ in range(abs(times)):
+                press("ArrowRight" if place < end and times > 0 else "ArrowLeft")
         elif kind == "dropdown":
             select = control.locator("select")
             select.focus()
@@ -245,7 +243,7 @@ class Explorer:
         if kind == "slider":
             return control.locator(".widget-readout").inner_text().replace("−", "-")
         if kind == "dropdown":
-            return control.locator("select").evaluate("e => e.selectedOptions[0].innerText")
+            return control.locator("select").evaluate("e => e.selectedOptions[0].innerText").replace("\xa0", " ")
         if kind in ("text", "number"):
             return control.locator("input").input_value()
         return control.locator("input").is_checked() if kind == "box" else None
