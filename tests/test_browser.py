@@ -35,7 +35,7 @@ EXPLORERS = {
             "top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right"))),
     ]},
     "02": {"widgets.SoftLookup": [
-        ("query, right", "slider", "right"), ("query, up", "slider", "up"), 
+        ("query, right", "slider", "right"), ("query, up", "slider", "up"),
         ("divide by the root of d", "box", "scaled"), ("d", "slider", "d"),
         *((name, "box", f"may_look[{number}]") for number, name in enumerate("ABCDEF")),
     ]},

@@ -32,7 +32,7 @@ def test_chromium_is_taken_or_brought(there, root, apt, works, expected, monkeyp
     monkeypatch.setattr(
         shutil,
         "which",
-        lambda name: name if has["chromium"] and name == "chromium" or apt and name == "apt-get" else None,
+        lambda name: name if (has["chromium"] and name == "chromium") or (apt and name == "apt-get") else None,
     )
     monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000, raising=False)
     monkeypatch.setattr(subprocess, "run", start)
