@@ -1,16 +1,24 @@
 """The explorers: one a lesson, a picture and the controls that move it.
 
-Each is made of ipywidgets alone. Without a kernel (on a page, or before the cell is run) the picture as it was last
-drawn is left in its place.
+Each is made of ipywidgets alone. Without a kernel (on a page, or before the cell is run) a still is left in its place:
+the picture as it was when the cell was run, and its sentence below. When its kernel goes, it says so.
 """
 
 import base64
+import html
+import io
 import math
+import re
+import textwrap
+import threading
 from typing import ClassVar
 
 import ipywidgets
 import torch
 import torch.nn.functional as F
+from IPython import get_ipython
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -24,6 +32,7 @@ from . import (
     explain,
     metrics,
     optimizers,
+    palette,
     plots,
     training,
     vae,
@@ -31,6 +40,11 @@ from . import (
 )
 
 WIDE = {"description_width": "110px"}
+
+# The page marks every widget that has lost its kernel. Only then is this seen.
+ASLEEP = """<style>.explorer-asleep {display: none} .jupyter-widgets-disconnected .explorer-asleep {display: block}</style>
+<b class="explorer-asleep" role="status">This explorer's kernel has stopped or restarted. To move it again, run the
+lesson's cells from the top down to this one.</b>"""
 
 
 class Explorer(ipywidgets.VBox):
@@ -45,32 +59,65 @@ class Explorer(ipywidgets.VBox):
     """
 
     def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
-        self.title, self.drawing = title, False
+        self.title, self.drawing, self.lock = title, False, threading.RLock()
         self.sentence = ipywidgets.HTML()
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
-        super().__init__([layout or ipywidgets.VBox(controls), self.sentence, self.picture])
+        super().__init__([ipywidgets.HTML(ASLEEP), layout or ipywidgets.VBox(controls), self.sentence, self.picture])
         for control in controls:
             control.observe(self._changed, "value")
         self._changed()
+        self._replace_former()
 
     def draw(self) -> tuple[plots.Picture, str]:
         """The picture and the sentence (HTML) for the controls as they stand."""
         raise NotImplementedError
 
     def _changed(self, change: object = None) -> None:
-        if self.drawing:
-            return  # draw itself has moved a control
-        self.drawing = True
-        try:
-            picture, self.sentence.value = self.draw()
-            self.picture.value = picture._repr_png_()
-        finally:
-            self.drawing = False
+        with self.lock:  # JupyterLab hands over changes of several controls in several threads
+            if self.drawing:
+                return  # draw itself has moved a control
+            self.drawing = True
+            try:
+                picture, self.sentence.value = self.draw()
+                self.picture.value = picture._repr_png_()
+            finally:
+                self.drawing = False
 
-    def _repr_mimebundle_(self, **arguments) -> dict[str, str]:
+    def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**arguments)
-        still = base64.b64encode(self.picture.value).decode()
-        return {**bundle, "image/png": still, "text/plain": f"{self.title}: run this cell to move it."}
+        said = html.unescape(re.sub(r"<[^>]*>", "", self.sentence.value))
+        still = base64.b64encode(_with_sentence(self.picture.value, f"{said} Run this cell to move it.")).decode()
+        described = {"image/png": {"alt": f"{self.title}. {said}"}}
+        return {**bundle, "image/png": still, "text/plain": f"{self.title}: run this cell to move it."}, described
+
+    OF_CELLS: ClassVar[dict[str, tuple[str, list["Explorer"]]]] = {}
+
+    def _replace_former(self) -> None:
+        """Close what an earlier run of this cell has made: ipywidgets keeps each widget until it is closed."""
+        shell = get_ipython()
+        parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+        cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+        if cell is None:
+            return  # not in JupyterLab
+        of_run, made = self.OF_CELLS.get(cell, (run, []))
+        if of_run != run:
+            for explorer in made:
+                explorer.close()
+            made = []
+        self.OF_CELLS[cell] = run, [*made, self]
+
+    def close(self) -> None:
+        """Close it with all that it is made of."""
+        found, left = {}, [self, *vars(self).values()]
+        while left:
+            item = left.pop()
+            if isinstance(item, (list, tuple)):
+                left.extend(item)
+            elif isinstance(item, ipywidgets.Widget) and id(item) not in found:
+                found[id(item)] = item
+                left.extend(getattr(item, name) for name in item.keys)
+        for widget in found.values():
+            ipywidgets.Widget.close(widget)
 
 
 class Broadcasting(Explorer):
@@ -514,12 +561,13 @@ class OneDimensionalGame(Explorer):
         return -torch.autograd.grad(torch.stack(losses).sum(), places)[0]
 
     def _step(self, button: object = None) -> None:
-        of_mean, of_width = self.slopes()
-        self.drawing = True  # one picture for both
-        self.mean.value -= self.RATE * of_mean
-        self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
-        self.drawing = False
-        self._changed()
+        with self.lock:
+            of_mean, of_width = self.slopes()
+            self.drawing = True  # one picture for both
+            self.mean.value -= self.RATE * of_mean
+            self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
+            self.drawing = False
+            self._changed()
 
     def draw(self) -> tuple[plots.Picture, str]:
         real, fakes = self.densities()
@@ -554,7 +602,7 @@ class LatentWalk(Explorer):
         self.way = ipywidgets.Dropdown(options=list(self.WAYS), description="way", **number)
         self.place = ipywidgets.IntSlider(0, 0, self.STOPS - 1, description="stop", **number)
         self.play = ipywidgets.Play(min=0, max=self.STOPS - 1, interval=400, repeat=True)
-        ipywidgets.jslink((self.play, "value"), (self.place, "value"))
+        self.link = ipywidgets.jslink((self.play, "value"), (self.place, "value"))
         layout = ipywidgets.HBox(
             [ipywidgets.VBox([self.start, self.end, self.way]), ipywidgets.VBox([self.place, self.play])],
             layout={"flex_flow": "row wrap"},
@@ -696,6 +744,20 @@ class LatentMap(Explorer):
             f"its mean <b>{nll:.0f}</b> nats, standard deviations {sigma[0]:.2f} and {sigma[1]:.2f}. All items: rate "
             f"{self.rates[place]:.1f}, distortion {self.distortions[place]:.0f}."
         )
+
+
+def _with_sentence(picture: bytes, sentence: str) -> bytes:
+    """A PNG with a sentence written below it."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 14)
+    text = textwrap.fill(sentence, max(20, int(image.width / font.getlength("n"))))
+    _, _, _, height = ImageDraw.Draw(image).multiline_textbbox((0, 0), text, font=font)
+    whole = Image.new("RGB", (image.width, image.height + int(height) + 16), palette.PAPER)
+    whole.paste(image)
+    ImageDraw.Draw(whole).multiline_text((8, image.height + 4), text, palette.INK, font)
+    file = io.BytesIO()
+    whole.save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 class _Some(torch.nn.Module):

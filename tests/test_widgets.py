@@ -1,6 +1,7 @@
 """The explorers: what they show is what the blocks compute, wherever the controls stand."""
 
 import base64
+import io
 import math
 import re
 
@@ -8,6 +9,7 @@ import ipywidgets
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, vae, vit, widgets
@@ -77,8 +79,15 @@ def test_equal_settings_give_the_same_picture(explorer, boot):
 )
 def test_without_a_kernel_the_picture_stays(explorer_class):
     explorer = explorer_class()
-    bundle = explorer._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]) == explorer.picture.value
+    bundle, described = explorer._repr_mimebundle_()
+    still, picture = (
+        Image.open(io.BytesIO(content)).convert("RGB")
+        for content in (base64.b64decode(bundle["image/png"]), explorer.picture.value)
+    )
+    assert still.crop((0, 0, *picture.size)).tobytes() == picture.tobytes()
+    below = still.crop((0, picture.height, *still.size))
+    assert below.height > 20 and len(below.getcolors(10**6)) > 10  # the sentence
+    assert described["image/png"]["alt"].startswith(explorer.title)
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.model_id
     assert bundle["text/plain"].startswith("Explorer: ")
 

@@ -1,0 +1,258 @@
+"""The lessons as their readers see them: JupyterLab, as ``make lab`` starts it, in Chromium.
+
+What an explorer shows is compared with what its ``draw`` gives when a second explorer, made of the same expression in
+the lesson's own kernel, is called directly, past all callbacks, with the values that stand on the page.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Browser
+
+from course_utils.lessons import ROOT, lessons
+from tests import browser
+from tests.browser import Explorer, Notebook
+
+PICTURES = ROOT / "build" / "browser"
+STEPS = "100"  # of each training, as in the other tests; with fewer, some lessons have nothing to show
+
+# For each lesson what begins the line with an explorer, and its controls: label, kind, attribute, and what is typed into
+# it. They are moved in this order: some do nothing before another one was moved.
+EXPLORERS = {
+    "00": {"widgets.Broadcasting": [
+        ("shape of a", "text", "first", "4, 2, 1"), ("shape of b", "text", "second", "2, 5"),
+    ]},
+    "01": {"widgets.Convolution": [
+        ("shift picture", "slider", "shift"), ("stride", "slider", "stride"), ("padding", "slider", "padding"),
+        ("dilation", "slider", "dilation"), ("window row", "slider", "row"), ("window column", "slider", "column"),
+        *((f"kernel, {place}", "number", f"kernel[{number}]", f"{number / 2 + 2:g}") for number, place in enumerate((
+            "top left", "top", "top right", "left", "middle", "right", "bottom left", "bottom", "bottom right"))),
+    ]},
+    "02": {"widgets.SoftLookup": [
+        ("query, right", "slider", "right"), ("query, up", "slider", "up"),
+        ("divide by the root of d", "box", "scaled"), ("d", "slider", "d"),
+        *((name, "box", f"may_look[{number}]") for number, name in enumerate("ABCDEF")),
+    ]},
+    "03": {"widgets.Ravine": [
+        ("optimizer", "dropdown", "optimizer"), ("rate", "slider", "rate"), ("momentum", "slider", "momentum"),
+        ("noise", "slider", "noise"), ("condition", "slider", "condition"),
+    ]},
+    "04": {"widgets.Augmentations": [
+        ("picture", "slider", "number"), ("turn (degrees)", "slider", "turn"), ("zoom", "slider", "zoom"),
+        ("shear (degrees)", "slider", "slant"), ("move right", "slider", "right"),
+        ("brightness", "slider", "brightness"), ("contrast", "slider", "contrast"),
+        ("left to right", "box", "mirror"), ("upside down", "box", "upside_down"),
+    ]},
+    "05": {"widgets.Looking": [
+        ("picture", "slider", "number"), ("ask about", "dropdown", "about"), ("attack (levels)", "slider", "attack"),
+    ]},
+    "06": {"widgets.Patches": [
+        ("picture", "slider", "number"), ("patch asks", "dropdown", "asking"), ("block", "dropdown", "layer"),
+        ("head", "dropdown", "head"), ("leave out", "slider", "hide"), ("which", "dropdown", "way"),
+        ("shuffle the patches", "box", "shuffle"),
+    ]},
+    "07": {
+        "widgets.OneDimensionalGame": [
+            ("mean of fakes", "slider", "mean"), ("their width", "slider", "width"), ("loss of G", "dropdown", "loss"),
+            ("one step of G", "button", "step"),
+        ],
+        "widgets.LatentWalk": [
+            ("from noise", "slider", "start"), ("to noise", "slider", "end"), ("way", "dropdown", "way"),
+            ("stop", "slider", "place"), ("play", "play", "play"),
+        ],
+    },
+    "08": {"widgets.Corruptions": [("spoil by", "dropdown", "way"), ("strength", "slider", "strength")]},
+    "09": {"widgets.LatentMap": [
+        ("beta", "slider", "beta"), ("item", "slider", "item"), ("point: first", "slider", "first"),
+        ("point: second", "slider", "second"),
+    ]},
+}  # fmt: skip
+
+# Run in the lesson's kernel: _drawn gives an explorer's values, and what draw makes of them in another explorer. Twice,
+# because the stride changes which windows there are.
+KERNEL = """
+def _drawn(explorer, other, names):
+    import hashlib
+    value = lambda explorer, name: eval('explorer.' + name)
+    values = {name: value(explorer, name).value for name in names}
+    other.drawing = True  # no callback of the other one runs
+    for _ in range(2):
+        for name in names:
+            value(other, name).value = values[name]
+        picture, sentence = other.draw()
+    return dict(values=values, sentence=sentence, picture=hashlib.sha256(picture._repr_png_()).hexdigest())
+"""
+# Lesson 09's explorer measures its models once, with noise from the global generator.
+SAME = """
+if hasattr(_other, 'rates'):
+    _other.rates, _other.distortions = _shown.rates, _shown.distortions
+"""
+
+# Where a step of gradient descent leads to, within half a step of the sliders: they round it.
+STEP = "[c.value - _other.RATE * slope for c, slope in zip((_other.mean, _other.width), _other.slopes())]"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def lab(root: Path) -> Iterator[str]:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with browser.jupyterlab(root, COURSE_MAX_STEPS=STEPS, COURSE_QUIET="1") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser.chromium() as running:
+        yield running
+
+
+def same(shown: str, value: object) -> bool:
+    """Whether a control shows this value, within the digits that it shows."""
+    if isinstance(value, float):
+        return abs(float(shown) - value) <= 0.0051 * max(1, abs(value))
+    return shown is value if isinstance(value, bool) else shown == str(value)
+
+
+def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None) -> dict:
+    """What the explorer should show now, by draw itself, waiting until it does show it (and no longer ``before``)."""
+    valued = {label: (kind, name) for label, kind, name, *_ in controls if kind not in ("button", "play")}
+    names = [name for _, name in valued.values()]
+    started = time.monotonic()
+    while True:
+        expected = explorer.notebook.ask("", f"_drawn(_shown, _other, {names})")
+        shown = {label: explorer.shown(label, kind) for label, (kind, _) in valued.items()}
+        wrong = [
+            f"{label} shows {shown[label]}, and the explorer has {expected['values'][name]}"
+            for label, (_, name) in valued.items()
+            if not same(shown[label], expected["values"][name])
+        ]
+        if not explorer.says(expected["sentence"]):
+            wrong.append(f"it says {explorer.sentence.inner_text()!r} instead of {expected['sentence']!r}")
+        if hashlib.sha256(browser.png(explorer.picture)).hexdigest() != expected["picture"]:
+            wrong.append("the picture is not what draw gives")
+        if before == expected:
+            wrong.append("nothing has changed")
+        if not wrong:
+            return expected
+        assert time.monotonic() - started < 8, "; ".join(wrong)
+        explorer.page.wait_for_timeout(100)
+
+
+def find_explorer(notebook: Notebook, call: str) -> Explorer:
+    """The explorer on the page; in its kernel it is _shown, and one made of the same expression is _other."""
+    explorer = Explorer(notebook, call)
+    cell = "notebook.widgets[given[0]].model"
+    source, count = notebook.js(f"return [{cell}.sharedModel.source, {cell}.executionCount]", explorer.number)
+    notebook.ask(f"{KERNEL}\n_shown = Out[{count}]\n_other = {source.splitlines()[-1]}\n{SAME}", "1")
+    return explorer
+
+
+def without_kernel(saved: Path) -> int:
+    """How many explorers nbconvert shows as a still picture with a sentence, in a lesson that was saved by its reader."""
+    page, _ = HTMLExporter().from_filename(str(saved))
+    assert "vnd.jupyter.widget-view" not in page
+    outputs = [output for cell in nbformat.read(saved, 4).cells for output in cell.get("outputs", ())]
+    stills = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
+    for still in stills:
+        assert still.data["image/png"].replace("\n", "") in page.replace("\n", "")
+        assert len(still.metadata["image/png"]["alt"]) > len("Explorer: ") + 20
+        assert f'alt="{escape(still.metadata["image/png"]["alt"])[:20]}' in page
+    return len(stills)
+
+
+@pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
+def test_lesson(path: Path, root: Path, lab: str, chromium: Browser) -> None:
+    started = time.monotonic()
+    notebook = Notebook(chromium, lab, path.stem)
+    try:
+        notebook.run_all()
+        ran = time.monotonic()
+        assert notebook.errors() == []
+        assert EXPLORERS[path.stem[:2]], "each lesson has an explorer"
+        for call, controls in EXPLORERS[path.stem[:2]].items():
+            explorer = find_explorer(notebook, call)
+            assert sorted(explorer.labels()) == sorted(label for label, *_ in controls)
+            before = drawn(explorer, controls)
+            for label, kind, name, *typed in controls:
+                if kind == "button":
+                    expected = notebook.ask("", STEP)
+                explorer.move(label, kind, *typed)
+                after = drawn(explorer, controls, before)
+                assert (after["sentence"], after["picture"]) != (before["sentence"], before["picture"]), label
+                if kind == "button":
+                    assert [after["values"][of] for of in ("mean", "width")] == pytest.approx(expected, abs=0.026)
+                elif kind != "play":
+                    assert after["values"][name] != before["values"][name], f"{label} has not moved"
+                before = after
+            explorer.cell.screenshot(path=PICTURES / f"{path.stem}_{call.split('.')[1]}.png")
+        assert notebook.complaints == []
+        notebook.js("await app.commands.execute('docmanager:save')")
+        assert without_kernel(root / "my" / path.name) == len(EXPLORERS[path.stem[:2]])
+        print(f"{path.stem}: {ran - started:.0f} s to run, {time.monotonic() - ran:.0f} s to explore")
+    finally:
+        notebook.close()
+
+
+def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Browser) -> None:
+    call, controls = "widgets.SoftLookup", EXPLORERS["02"]["widgets.SoftLookup"]
+    notebook = Notebook(chromium, lab, "02_attention")
+    try:
+        number, _ = notebook.cell(call)
+
+        def start() -> Explorer:
+            for cell in (1, number):
+                notebook.run_cell(cell)
+            return find_explorer(notebook, call)
+
+        explorer = start()
+        before = drawn(explorer, controls)
+        for label in ("query, right", "query, up"):
+            explorer.move(label, "slider", times=-25)  # as fast as keys come, and nothing waits in between
+        after = drawn(explorer, controls, before)
+        assert (after["values"]["right"], after["values"]["up"]) == pytest.approx((-1.5, -1.7))
+
+        assert not explorer.asleep.is_visible()
+        notebook.js("await context.session.kernel.restart()")
+        explorer.asleep.wait_for(state="visible")  # a sentence that says what to do
+        explorer.cell.screenshot(path=PICTURES / "02_attention_asleep.png")
+        assert not start().asleep.is_visible()
+
+        memory = "[len(_widgets), psutil.Process().memory_info().rss / 2**20]"
+        for _ in range(5):
+            notebook.run_cell(number)
+        widgets, used = notebook.ask(
+            "import psutil\nfrom ipywidgets.widgets.widget import _instances as _widgets", memory
+        )
+        for _ in range(50):
+            notebook.run_cell(number)
+        assert Explorer(notebook, call).root.count() == 1
+        now = notebook.ask("", memory)
+        print(f"50 runs of a cell: {widgets} widgets, then {now[0]}; {now[1] - used:.1f} MiB more")
+        assert now[0] == widgets
+        assert now[1] - used < 30  # 2 MiB each, 100 in all, before the former explorers were closed
+        drawn(find_explorer(notebook, call), controls)
+        assert notebook.complaints == []
+    finally:
+        notebook.close()
+
+
+def test_00_restarted_and_run_twice(lab: str, chromium: Browser) -> None:
+    notebook = Notebook(chromium, lab, "00_start_here")
+    try:
+        for _ in range(2):
+            notebook.run_all("notebook:restart-run-all")
+            assert notebook.errors() == []
+            drawn(find_explorer(notebook, "widgets.Broadcasting"), EXPLORERS["00"]["widgets.Broadcasting"])
+        assert notebook.complaints == []
+    finally:
+        notebook.close()
