@@ -6,7 +6,6 @@ They are made without pyplot, so nothing is kept open behind the reader's back a
 import base64
 import html
 import io
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse, Polygon, Rectangle
 from PIL import Image
 from torch import Tensor
 
@@ -146,12 +144,6 @@ def _scale(largest: float) -> ScalarMappable:
     return ScalarMappable(TwoSlopeNorm(0, -largest, largest), palette.SIGNED)
 
 
-def frame(axes: Axes, top: float, left: float, height: float, width: float, color: str = palette.ORANGE) -> None:
-    """A frame around some cells of an array drawn by ``numbers``: from the cell (top, left), so many cells large."""
-    for edge, thick in ((palette.PAPER, 5), (color, 2.5)):  # a white rim keeps it visible on any grey
-        axes.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=edge, linewidth=thick))
-
-
 def beside(expected: Tensor, came: Tensor, title: str) -> Picture:
     """What should come, what came, and where they differ, for arrays of up to four axes (the first (H, W) is drawn).
 
@@ -201,84 +193,6 @@ def _plane(array: Tensor) -> Tensor:
     if array.dim() < 2:
         return array.reshape(1, -1)
     return array[(0,) * (array.dim() - 2)] if array.numel() else torch.zeros(1, 1)
-
-
-def shapes(a: tuple[int, ...], b: tuple[int, ...]) -> Picture:
-    """Two shapes aligned from the right, and what broadcasting makes of each pair of lengths.
-
-    A length of 1, or one that is not there, is stretched (orange, dashed); a pair that does not fit is red.
-    """
-    axes_count = max(len(a), len(b), 1)
-    figure = Picture(min(1.6 + 0.95 * axes_count, 8.0), 2.5)
-    axes = figure.add_subplot()
-    padded = [(None,) * (axes_count - len(shape)) + shape for shape in (a, b)]
-    for column, (p, q) in enumerate(zip(*padded, strict=True)):
-        fits = p == q or 1 in (p, q) or None in (p, q)
-        longest = max(p or 1, q or 1)
-        for line, length in enumerate((p, q)):
-            stretched = fits and length in (None, 1) and longest > 1
-            color = palette.RED if not fits else palette.ORANGE if stretched else palette.BLUE
-            text = f"1→{longest}" if stretched and length == 1 else f"–→{longest}" if stretched else str(length or "–")
-            _cell(axes, column, line, text, color, "--" if stretched else "-")
-        result = (str(min(p or 1, q or 1)) if 0 in (p, q) else str(longest)) if fits else "✗"
-        _cell(axes, column, 2.35, result, palette.INK if fits else palette.RED, "-")
-    for line, name in ((0, "a"), (1, "b"), (2.35, "a + b")):
-        axes.text(-0.75, line, name, ha="right", va="center", fontsize=FONT + 2, color=palette.INK)
-    axes.axhline(1.68, color=palette.INK, linewidth=0.8)
-    axes.set(xlim=(-1.6, axes_count - 0.4), ylim=(2.9, -0.55))
-    axes.set_axis_off()
-    return figure
-
-
-def _cell(axes: Axes, column: float, line: float, text: str, color: str, style: str) -> None:
-    axes.add_patch(
-        Rectangle((column - 0.42, line - 0.4), 0.84, 0.8, fill=False, edgecolor=color, linestyle=style, linewidth=2)
-    )
-    axes.text(column, line, text, ha="center", va="center", fontsize=FONT + 3, color=color)
-
-
-def convolution_step(
-    padded: Tensor,
-    kernel: Tensor,
-    under: Tensor,
-    products: Tensor,
-    output: Tensor,
-    broken: Tensor,
-    place: tuple[int, int],
-    stride: int,
-    dilation: int,
-) -> Picture:
-    """One place of a 3x3 kernel on its way: picture, window, kernel, products, output, and what does not move along.
-
-    Args:
-        padded: (H, W) the picture with its padding.
-        kernel, under, products: (3, 3) the kernel, what lies under it, and one times the other.
-        output: (out_h, out_w).
-        broken: (out_h, out_w): f(shifted x) - shifted f(x).
-        place: the window's row and column in the output.
-        stride, dilation: as given to the convolution.
-    """
-    largest = max(output.abs().max().item(), 1e-6)
-    panels = (
-        (f"picture with padding: {padded.shape[0]}x{padded.shape[1]}", padded, None),
-        ("under the kernel", under, 1.0),
-        ("kernel", kernel, None),
-        (f"output: {output.shape[0]}x{output.shape[1]}", output, largest),
-        ("f(shift x) − shift f(x)", broken, largest),
-        ("products", products, None),
-    )
-    figure = Picture(8.4, 5.2, layout=None)  # an explorer draws often, and arranging costs half of the time
-    all_axes = figure.subplots(2, 3).flatten()
-    figure.subplots_adjust(left=0.01, right=0.93, bottom=0.01, top=0.95, wspace=0.06, hspace=0.12)
-    for axes, (title, array, scale) in zip(all_axes, panels, strict=True):
-        axes.set_title(title, fontsize=FONT, color=palette.INK)
-        numbers(axes, array, scale)
-    bar = figure.colorbar(_scale(largest), cax=figure.add_axes((0.94, 0.06, 0.013, 0.35)))
-    bar.ax.tick_params(labelsize=FONT - 2)
-    reach = 2 * dilation + 1
-    frame(all_axes[0], place[0] * stride, place[1] * stride, reach, reach)
-    frame(all_axes[3], *place, 1, 1)
-    return figure
 
 
 def colours(pictures: Tensor, columns: int, width: float = 4.2) -> Picture:
@@ -484,39 +398,6 @@ def reliability(models: "dict[str, Bins]") -> Picture:
     return figure
 
 
-def judged(picture: Tensor, names: Sequence[str], probabilities: Tensor, extra: Tensor | None = None) -> Picture:
-    """A picture, and how probable a network holds each class.
-
-    Args:
-        picture: (H, W), black 0 to white 255.
-        names: of the classes.
-        probabilities: (C,).
-        extra: (h, w), drawn over a second copy of the picture: where the network looks.
-    """
-    figure = Picture(7.6, 3.0, layout=None)  # an explorer draws often
-    figure.add_axes((0.01, 0.05, 0.33, 0.84)).imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-    if extra is not None:
-        axes = figure.add_axes((0.35, 0.05, 0.33, 0.84))
-        large = torch.nn.functional.interpolate(extra[None, None].float(), picture.shape, mode="bilinear")[0, 0]
-        axes.imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-        axes.imshow(large.numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=0)
-        axes.set_title("where it looks (light)", fontsize=FONT, color=palette.INK)
-    for axes in figure.axes:
-        axes.set_axis_off()
-    bars = figure.add_axes((0.5, 0.05, 0.42, 0.84) if extra is None else (0.82, 0.05, 0.14, 0.84))
-    best = int(probabilities.argmax())
-    colors = [palette.ORANGE if place == best else palette.BLUE for place in range(len(names))]
-    drawn = bars.barh(list(names), probabilities.numpy(), color=colors, height=0.65)
-    bars.bar_label(
-        drawn, [f"{p:.2f}" if p >= 0.005 else "" for p in probabilities.tolist()], padding=2, fontsize=FONT - 1
-    )
-    bars.invert_yaxis()
-    bars.set(xlim=(0, 1), xticks=[])
-    bars.set_title("probability", fontsize=FONT, color=palette.INK)
-    plain(bars)
-    return figure
-
-
 def heat(pictures: Tensor, maps: dict[str, Tensor], titles: Sequence[str]) -> Picture:
     """Pictures in the first row, and under each what a map says about its places: light is much.
 
@@ -548,102 +429,17 @@ def heat(pictures: Tensor, maps: dict[str, Tensor], titles: Sequence[str]) -> Pi
     return figure
 
 
-def lookup(names: str, keys: Tensor, query: Tensor, weights: Tensor, values: Tensor, output: Tensor) -> Picture:
-    """A soft look-up in the plane: keys and a query, the weights, and the output inside the hull of the values.
-
-    Args:
-        names: a letter for each key.
-        keys, values: (S, 2).
-        query, output: (2,).
-        weights: (S,); the more, the larger a key's and a value's dot.
-    """
-    figure = Picture(8.4, 3.1, layout=None)  # an explorer draws often
-    plane, bars, mixed = (
-        figure.add_axes((left, 0.13, width, 0.74)) for left, width in ((0.04, 0.32), (0.41, 0.2), (0.66, 0.32))
-    )
-    sizes = (20 + 500 * weights).tolist()
-    for axes, points, color in ((plane, keys, palette.BLUE), (mixed, values, palette.GREEN)):
-        axes.scatter(*points.T.tolist(), s=sizes, color=color, alpha=0.75, edgecolor=palette.PAPER)
-        for name, (x, y) in zip(names, points.tolist(), strict=True):
-            axes.annotate(
-                name, (x, y), (0, 13), textcoords="offset points", ha="center", fontsize=FONT, color=palette.INK
-            )
-    plane.annotate(
-        "", query.tolist(), (0, 0), arrowprops={"color": palette.ORANGE, "arrowstyle": "-|>", "linewidth": 2}
-    )
-    plane.set_title("keys, and the query (arrow)")
-    for corners in itertools.combinations(values[weights > 0].tolist(), 3):  # the hull is made of all their triangles
-        mixed.add_patch(Polygon(corners, facecolor=palette.AREA, edgecolor=palette.AREA, zorder=0))
-    mixed.plot(*output.tolist(), "X", color=palette.ORANGE, markersize=11, markeredgecolor=palette.PAPER)
-    mixed.set_title("values, and the output (cross)")
-    for axes in (plane, mixed):
-        axes.set(xlim=(-2.1, 2.1), ylim=(-2.1, 2.1), xticks=(-2, 0, 2), yticks=(-2, 0, 2))
-    drawn = bars.barh(list(names), weights.tolist(), color=palette.BLUE, height=0.65)
-    bars.bar_label(drawn, fmt="%.2f", padding=2, fontsize=FONT - 1, color=palette.INK)
-    bars.invert_yaxis()
-    bars.set(xlim=(0, 1.25), xticks=[], title="weights")
-    for axes in figure.axes:
-        axes.title.set(fontsize=FONT, color=palette.INK)
-        plain(axes)
-    return figure
-
-
-def patches(
-    picture: Tensor, grid: tuple[int, int], left_out: Tensor, asking: int | None, weights: Tensor, names: Sequence[str],
-    probabilities: Tensor,
-) -> Picture:  # fmt: skip
-    """A picture in patches, where a Transformer looks in it, and how probable it holds each class.
-
-    Args:
-        picture: (H, W), black 0 to white 255.
-        grid: rows and columns of patches.
-        left_out: (patches,) bool; these are crossed out.
-        asking: the patch whose look is shown, framed; None where it is the mean of all.
-        weights: (patches,), how much each is looked at.
-        names: of the classes.
-        probabilities: (C,).
-    """
-    figure = judged(picture, names, probabilities, torch.zeros(grid))
-    seen, looks = figure.axes[:2]
-    height, width = picture.shape[0] / grid[0], picture.shape[1] / grid[1]
-    looks.clear()
-    looks.imshow(picture.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-    looks.imshow(
-        weights.view(grid).numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=0, interpolation="nearest",
-        extent=(-0.5, picture.shape[1] - 0.5, picture.shape[0] - 0.5, -0.5),
-    )  # fmt: skip
-    looks.set_title(f"where it looks (light: up to {weights.max():.2f})", fontsize=FONT, color=palette.INK)
-    seen.set_title("what it is given", fontsize=FONT, color=palette.INK)
-    for axes in (seen, looks):
-        axes.set_axis_off()
-        for place in left_out.nonzero().flatten().tolist():
-            top, left = place // grid[1] * height - 0.5, place % grid[1] * width - 0.5
-            axes.add_patch(Rectangle((left, top), width, height, facecolor=palette.GREY, edgecolor=palette.PAPER))
-        if asking is not None:
-            frame(axes, asking // grid[1] * height, asking % grid[1] * width, height, width)
-    return figure
-
-
 # Told apart by colour, and without colour by dashes.
 STYLES = ((palette.BLUE, "-"), (palette.ORANGE, "--"), (palette.GREEN, ":"), (palette.RED, "-."), (palette.GREY, "-"))
 
 
-def one_dimension(
-    x: Tensor,
-    real: Tensor,
-    fake: Tensor,
-    judged: dict[str, Tensor],
-    points: Tensor | None = None,
-    pull: Tensor | None = None,
-) -> Picture:
-    """The game on a line: two densities, what a discriminator says at each place, and how it pulls some fakes.
+def one_dimension(x: Tensor, real: Tensor, fake: Tensor, judged: dict[str, Tensor]) -> Picture:
+    """The game on a line: two densities, and what discriminators say at each place.
 
     Args:
         x: places, (K,).
         real, fake: the densities there, (K,).
         judged: up to two discriminators by name, probabilities of being real, (K,) each.
-        points: some fakes, (N,); their heights mean nothing.
-        pull: how far each of them is moved, (N,), as arrows.
     """
     figure = Picture(7.6, 3.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
@@ -658,14 +454,6 @@ def one_dimension(
     below.set_ylim(-0.05, 1.05)
     below.set_ylabel("real?", fontsize=FONT, color=palette.INK)
     below.set_xlabel("x", fontsize=FONT, color=palette.INK)
-    if points is not None:  # one above the other, so that no arrow hides the next
-        heights = torch.linspace(0.06, 0.5, len(points)) * above.get_ylim()[1]
-        above.plot(points, heights, "o", color=palette.ORANGE, markersize=4)
-        for place, height, way in zip(points, heights, [] if pull is None else pull, strict=False):
-            above.annotate(
-                "", (place + way, height), (place, height),
-                arrowprops={"arrowstyle": "->", "color": palette.INK, "shrinkA": 0, "shrinkB": 0},
-            )  # fmt: skip
     above.set_xlim(x.min().item(), x.max().item())
     for axes in (above, below):
         axes.legend(fontsize=FONT, frameon=False, loc="upper right")
@@ -717,25 +505,6 @@ def film(frames: Sequence[Tensor], steps: Sequence[int], pictures: int = 8, widt
     return figure
 
 
-def walk(pictures: Tensor, place: int) -> Picture:
-    """Pictures on the way from one to another, and one of them large, framed where it stands.
-
-    Args:
-        pictures: (N, 1, H, W) uint8.
-        place: the one to look at.
-    """
-    figure = Picture(8.0, 1.9)
-    large, strip = figure.subplots(1, 2, width_ratios=(1, 3.4))
-    side = pictures.shape[-1]
-    half = -(-len(pictures) // 2)  # two rows
-    large.imshow(pictures[place, 0].numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-    strip.imshow(_sheet(pictures, half).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-    frame(strip, place // half * side, place % half * side, side, side)
-    for axes in (large, strip):
-        axes.set_axis_off()
-    return figure
-
-
 def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Tensor, reach: float) -> Picture:
     """Codes of two numbers: where pictures of each class come to lie, and what the decoder makes of each place.
 
@@ -764,72 +533,6 @@ def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Te
         plain(axes)
     numbered.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
     figure.legend(loc="outside lower center", ncols=5, fontsize=FONT - 1, frameon=False, markerscale=1.5)
-    return figure
-
-
-def posterior(
-    codes: Tensor,
-    mu: Tensor,
-    sigma: Tensor,
-    point: Tensor,
-    pictures: dict[str, Tensor],
-    rates: Tensor,
-    distortions: Tensor,
-    chosen: int,
-) -> Picture:
-    """A posterior on the map of codes, pictures that belong to it, and its model among others.
-
-    Args:
-        codes: of other pictures, (N, 2).
-        mu, sigma: of the posterior, (2,) each; drawn as an ellipse of ten standard deviations, as one would be a dot.
-        point: a code, (2,).
-        pictures: four of them, name -> (1, H, W) uint8.
-        rates, distortions: of the models, (M,).
-        chosen: which model the codes are of.
-    """
-    figure = Picture(9.4, 3.4)
-    grid = figure.add_gridspec(2, 4, width_ratios=(2.3, 1, 1, 2.1))
-    dots, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[:, 3])
-    dots.scatter(*codes.T, s=3, color=palette.GREY, alpha=0.6, linewidths=0)
-    width, height = (2 * 10 * sigma).tolist()
-    dots.add_patch(Ellipse(mu.tolist(), width, height, fill=False, edgecolor=palette.BLUE, linewidth=1.6))
-    dots.plot(*mu, "o", color=palette.BLUE, markersize=4)
-    dots.plot(*point, "X", color=palette.ORANGE, markersize=9, markeredgecolor=palette.INK)
-    reach = max(4.0, 1.05 * codes.abs().max().item())
-    dots.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    dots.set_title("item: o, and its posterior x 10; point: x", fontsize=FONT, color=palette.INK)
-    for place, (name, picture) in enumerate(pictures.items()):
-        axes = figure.add_subplot(grid[place // 2, 1 + place % 2])
-        axes.imshow(picture[0].numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-        axes.set_axis_off()
-    curve.plot(rates, distortions, "-o", color=palette.GREY, markersize=4, linewidth=1.2)
-    curve.plot(rates[chosen], distortions[chosen], "o", color=palette.BLUE, markersize=10)
-    curve.set_xlabel("rate: KL in nats", fontsize=FONT, color=palette.INK)
-    curve.set_ylabel("distortion: cross-entropy in nats", fontsize=FONT, color=palette.INK)
-    plain(dots)
-    plain(curve)
-    return figure
-
-
-def measured(pictures: Tensor, shares: dict[str, float]) -> Picture:
-    """Ten samples, and what was measured of all of them, as bars from 0 to 1.
-
-    Args:
-        pictures: (10, 1, H, W) uint8.
-        shares: name -> a number; beyond 1 the bar ends at the edge, and the number beside it says more.
-    """
-    figure = Picture(8.0, 1.9)
-    samples, all_bars = figure.subplots(1, 2, width_ratios=(2.2, 1.4))
-    samples.imshow(_sheet(pictures, 5).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
-    samples.set_axis_off()
-    places = range(len(shares), 0, -1)
-    all_bars.barh(places, [min(share, 1.0) for share in shares.values()], height=0.6, color=palette.BLUE)
-    for place, share in zip(places, shares.values(), strict=True):
-        all_bars.text(1.04, place, f"{share:.3f}", va="center", fontsize=FONT, color=palette.INK)
-    all_bars.set_yticks(places, list(shares))
-    all_bars.set_xlim(0, 1)
-    plain(all_bars)
     return figure
 
 
@@ -867,18 +570,15 @@ def _sheet(pictures: Tensor, columns: int) -> Tensor:
     return pictures.view(n // columns, columns, h, w).transpose(1, 2).reshape(n // columns * h, columns * w)
 
 
-def ravine(paths: dict[str, Tensor], condition: float, rate: float | None = None) -> Picture:
+def ravine(paths: dict[str, Tensor], condition: float) -> Picture:
     """Ways down the ravine (x² + condition · y²) / 2: where they lead, and the loss on them.
 
     Args:
         paths: name -> (steps + 1, 2), at most five.
         condition: how much steeper it is across than along.
-        rate: shown beside the largest rate at which gradient descent does not diverge, 2 / condition; not if None.
     """
-    figure = Picture(8.4, 3.6 if rate is None else 4.2)
-    rows = {"height_ratios": (1,)} if rate is None else {"height_ratios": (6, 1)}
-    grid = figure.add_gridspec(len(rows["height_ratios"]), 2, width_ratios=(1.5, 1), **rows)
-    place, loss = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    figure = Picture(8.4, 3.6)
+    place, loss = figure.subplots(1, 2, width_ratios=(1.5, 1))
     x, y = torch.meshgrid(torch.linspace(-5, 5, 201), torch.linspace(-2, 2, 161), indexing="xy")
     levels = [0.05 * 3**i for i in range(8)]
     place.contour(x, y, (x**2 + condition * y**2) / 2, levels, colors=palette.GRID, linewidths=0.8)
@@ -892,19 +592,8 @@ def ravine(paths: dict[str, Tensor], condition: float, rate: float | None = None
     loss.set(title="loss at each step", xlabel="step", ylim=(1e-7, 1e4))
     if len(paths) > 1:
         loss.legend(fontsize=FONT - 1, frameon=False, loc="upper right", ncols=2)
-    if rate is not None:
-        _rates(figure.add_subplot(grid[1, :]), rate, 2 / condition)
     for axes in figure.axes:
         axes.title.set(fontsize=FONT, color=palette.INK)
         axes.xaxis.label.set(fontsize=FONT, color=palette.INK)
         plain(axes)
     return figure
-
-
-def _rates(axes: Axes, rate: float, limit: float) -> None:
-    """A rate on a line of rates, beyond whose limit gradient descent diverges."""
-    axes.axvspan(limit, 10, color=palette.GRID, alpha=0.5)
-    axes.axvline(limit, color=palette.INK, linewidth=1.5)
-    axes.plot(rate, 0.5, "o", color=palette.ORANGE, markersize=9)
-    axes.set(xscale="log", xlim=(1e-3, 10), ylim=(0, 1), yticks=[])
-    axes.set_title(f"rate {rate:.3g} (dot); gradient descent diverges beyond 2/λ_max = {limit:.3g} (grey)")

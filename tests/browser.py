@@ -126,8 +126,8 @@ class Notebook:
     def cell(self, source: str) -> tuple[int, Locator]:
         """The number of the cell whose code has such a line, and the cell, scrolled to."""
         number = self.js(
-            """const i = notebook.widgets.findIndex(
-                c => c.model.type === 'code' && c.model.sharedModel.source.split('\\n').some(l => l.startsWith(given[0])));
+            """const begins = cell => cell.model.sharedModel.source.split('\\n').some(l => l.startsWith(given[0]));
+            const i = notebook.widgets.findIndex(cell => cell.model.type === 'code' && begins(cell));
             notebook.activeCellIndex = i; await notebook.scrollToItem(i, 'start'); return i""",
             source,
         )

@@ -22,8 +22,8 @@ from tests.browser import Explorer, Notebook
 PICTURES = ROOT / "build" / "browser"
 STEPS = "100"  # of each training, as in the other tests; with fewer, some lessons have nothing to show
 
-# For each lesson what begins the line with an explorer, and its controls: label, kind, attribute, and what is typed into
-# it. They are moved in this order: some do nothing before another one was moved.
+# For each lesson what begins the line with an explorer, and its controls: label, kind, attribute, and what is typed
+# into it. They are moved in this order: some do nothing before another one was moved.
 EXPLORERS = {
     "00": {"widgets.Broadcasting": [
         ("shape of a", "text", "first", "4, 2, 1"), ("shape of b", "text", "second", "2, 5"),
@@ -158,7 +158,7 @@ def find_explorer(notebook: Notebook, call: str) -> Explorer:
 
 
 def without_kernel(saved: Path) -> int:
-    """How many explorers nbconvert shows as a still picture with a sentence, in a lesson that was saved by its reader."""
+    """How many explorers nbconvert shows as a still picture with a sentence, in a lesson that a reader has saved."""
     page, _ = HTMLExporter().from_filename(str(saved))
     assert "vnd.jupyter.widget-view" not in page
     outputs = [output for cell in nbformat.read(saved, 4).cells for output in cell.get("outputs", ())]

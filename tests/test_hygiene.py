@@ -285,7 +285,7 @@ FLOORS = (  # from the ground up; on a floor, from left to right
         "training",
     ),
     ("cnn", "vit", "dcgan", "vae", "explain"),
-    ("palette", "plots"),
+    ("palette", "plots", "sketch"),
     ("environment", "exercises", "widgets"),
     ("classroom", "lessons"),
 )

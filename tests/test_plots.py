@@ -36,24 +36,18 @@ FIGURES = {
         torch.ones(9),
         torch.rand(9),
         {"best, D*": torch.rand(9)},
-        torch.zeros(3),
-        torch.ones(3),
     ),
     "game": lambda: plots.game(COURSE),
     "film": lambda: plots.film(FRAMES, [1, 20, 3000], 4),
-    "measured": lambda: plots.measured(torch.zeros(10, 1, 4, 4).byte(), {"share of noise": 1.2, "recall": 0.4}),
-    "walk": lambda: plots.walk(FRAMES[1], 2),
     "images": lambda: plots.images(torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0)), ["a", "b", "c"]),
     "row of numbers": lambda: plots.row({"x": torch.arange(6.0).view(2, 3), "y": -torch.eye(3)}),
     "row of pictures": lambda: plots.row({"x": torch.rand(28, 28), "y": SIGNED}),
     "beside": lambda: plots.beside(torch.zeros(1, 2, 3, 4), torch.ones(1, 2, 3, 4), "case"),
     "beside, other shape": lambda: plots.beside(torch.zeros(3), torch.ones(2, 2), "case"),
     "bars": lambda: plots.bars({"one": 1.0, "two": 2.5e6}, "steps"),
-    "shapes": lambda: plots.shapes((4, 1, 3), (5, 2)),
-    "no shapes": lambda: plots.shapes((), ()),
     "curves": lambda: plots.curves(training.History([2.0, 1.0, 0.5], [0.1, 0.2, 0.1], [0.8, 0.9], [2, 3])),
     "curves without validation": lambda: plots.curves(training.History([2.0] * 99, [0.1] * 99)),
-    "ravine": lambda: plots.ravine({"one": WAY, "two": -WAY}, condition=20, rate=0.1),
+    "ravine": lambda: plots.ravine({"one": WAY, "two": -WAY}, condition=20),
     "ravine that is left": lambda: plots.ravine({"one": WAY * 1e12}, condition=100),
     "watched": lambda: plots.watched(WATCH),
     "cures": lambda: plots.cures(WATCH, dict.fromkeys(["one cure", "two", "three", "four", "five"], WATCH)),
@@ -64,18 +58,11 @@ FIGURES = {
     "heat": lambda: plots.heat(
         torch.rand(2, 1, 8, 8), {"one": torch.rand(2, 3, 3), "two": -SIGNED[:2, None]}, ["a", "b"]
     ),
-    "judged": lambda: plots.judged(torch.rand(8, 8), ["shirt", "coat"], torch.tensor([0.4, 0.6])),
-    "judged with a map": lambda: plots.judged(torch.rand(8, 8), ["a", "b"], torch.tensor([0.4, 0.6]), torch.rand(3, 3)),
     "colours": lambda: plots.colours(torch.rand(2, 3, 4, 4), columns=2),
 }
 
 
-def step():
-    eye = torch.eye(3)
-    return plots.convolution_step(torch.rand(9, 9), eye, eye, -eye, SIGNED, 0 * SIGNED, (1, 2), 1, 1)
-
-
-@pytest.mark.parametrize("make", [*FIGURES.values(), step], ids=[*FIGURES, "step"])
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
 def test_figure_draws_inside_its_page_without_overlapping_titles(make):
     figure = make()
     assert figure._repr_png_().startswith(b"\x89PNG")
@@ -177,26 +164,6 @@ def test_names_and_lines_that_do_not_fit_are_named():
         plots.lines({str(i): ([0], [0]) for i in range(6)}, "x", "y")
 
 
-def test_a_look_up_shows_the_hull_of_the_values_that_count():
-    values = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    weights = torch.tensor([0.5, 0.25, 0.25, 0.0])
-    figure = plots.lookup("ABCD", values, values[1], weights, values, weights @ values)
-    plane, bars, mixed = figure.axes
-    assert len(mixed.patches) == 1, "one triangle, as one value of four does not count"
-    assert [bar.get_width() for bar in bars.patches] == weights.tolist()
-    sizes = plane.collections[0].get_sizes()
-    assert sizes[0] > sizes[1] > sizes[3]
-
-
-def test_patches_left_out_are_covered_and_the_one_that_asks_is_framed():
-    gone = torch.tensor([True, False, False, False, False, True])
-    figure = plots.patches(torch.zeros(4, 6), (2, 3), gone, 4, torch.ones(6) / 6, ["a", "b"], torch.tensor([0.3, 0.7]))
-    for axes in figure.axes[:2]:
-        covered, framed = axes.patches[:2], axes.patches[-1]
-        assert [p.get_xy() for p in covered] == [(-0.5, -0.5), (3.5, 1.5)]
-        assert (framed.get_xy(), framed.get_width(), framed.get_height()) == ((1.5, 1.5), 2, 2)
-
-
 def test_a_film_strip_has_a_column_for_each_frame_and_a_row_for_each_picture():
     strip = plots.film(FRAMES, [1, 20, 3000], pictures=2).axes[0]
     shown = strip.images[0].get_array()
@@ -228,31 +195,6 @@ def test_a_game_shows_both_losses_and_both_answers():
     ]
 
 
-def test_a_walk_frames_the_place_it_shows_large():
-    pictures = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1).expand(12, 1, 4, 4)
-    large, strip = plots.walk(pictures, 8).axes
-    assert large.images[0].get_array().max() == 8
-    assert strip.images[0].get_array()[4, 8] == 8
-    assert all(p.get_xy() == (7.5, 3.5) for p in strip.patches)
-
-
-def test_fakes_on_a_line_are_pulled_where_the_arrows_say():
-    x = torch.linspace(-2, 2, 9)
-    above, below = plots.one_dimension(
-        x, x.exp(), x.cos(), {"best": x.sigmoid()}, x[:2], torch.tensor([1.0, -0.5])
-    ).axes
-    assert [round(arrow.xy[0].item(), 6) for arrow in above.texts] == [-1.0, -2.0]
-    assert below.lines[0].get_ydata().tolist() == x.sigmoid().tolist()
-
-
-def test_measured_shares_stay_on_their_scale_and_say_what_they_are():
-    samples, shares = plots.measured(torch.zeros(10, 1, 4, 4).byte(), {"distance": 1.25, "recall": 0.5}).axes
-    assert samples.images[0].get_array().shape == (8, 20)
-    assert [bar.get_width() for bar in shares.patches] == [1.0, 0.5]
-    assert [text.get_text() for text in shares.texts] == ["1.250", "0.500"]
-    assert [label.get_text() for label in shares.get_yticklabels()] == ["distance", "recall"]
-
-
 def test_the_map_of_codes_has_a_number_at_each_and_pictures_in_their_places():
     codes = torch.tensor([[1.0, 2.0], [1.2, 2.5], [9.0, 9.0], [-1.0, 0.0]])
     pictures = torch.arange(9, dtype=torch.uint8).view(9, 1, 1, 1).expand(9, 1, 2, 2)
@@ -263,16 +205,3 @@ def test_the_map_of_codes_has_a_number_at_each_and_pictures_in_their_places():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["shoe", "coat"]
     assert decoded.images[0].get_extent() == [-3.0, 3.0, -3.0, 3.0]  # the outer pictures stand around -2 and 2
     assert decoded.images[0].get_array()[0, 0] == 0 and decoded.images[0].get_array()[5, 5] == 8
-
-
-def test_a_posterior_is_drawn_ten_times_as_wide():
-    pictures = {name: torch.zeros(1, 4, 4).byte() for name in "abcd"}
-    rates, distortions = torch.tensor([9.0, 5.0, 1.0]), torch.tensor([240.0, 250.0, 290.0])
-    figure = plots.posterior(
-        torch.zeros(5, 2), torch.tensor([1.0, -1.0]), torch.tensor([0.5, 0.25]), torch.ones(2), pictures, rates,
-        distortions, chosen=2,
-    )  # fmt: skip
-    dots, curve, *shown = figure.axes
-    assert [(*e.get_center(), e.width, e.height) for e in dots.patches] == [(1, -1, 10.0, 5.0)]
-    assert curve.lines[-1].get_xydata().tolist() == [[1.0, 290.0]]
-    assert [axes.get_title() for axes in shown] == list("abcd")

@@ -9,10 +9,11 @@ import ipywidgets
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageColor
 from torch import nn
 
-from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, vae, vit, widgets
+from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, palette, sketch, vae, vit, widgets
+from course_utils.widgets import lesson_00
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -81,9 +82,9 @@ def test_without_a_kernel_the_picture_stays(explorer_class):
     explorer = explorer_class()
     bundle, described = explorer._repr_mimebundle_()
     still, picture = (
-        Image.open(io.BytesIO(content)).convert("RGB")
-        for content in (base64.b64decode(bundle["image/png"]), explorer.picture.value)
+        Image.open(io.BytesIO(content)) for content in (base64.b64decode(bundle["image/png"]), explorer.picture.value)
     )
+    picture = picture.reduce(sketch.SCALE)
     assert still.crop((0, 0, *picture.size)).tobytes() == picture.tobytes()
     below = still.crop((0, picture.height, *still.size))
     assert below.height > 20 and len(below.getcolors(10**6)) > 10  # the sentence
@@ -275,8 +276,10 @@ def test_the_look_up_weighs_as_pytorch(d, scaled):
     assert limit == pytest.approx(math.log(5), abs=0.006)
     jacobian = torch.autograd.functional.jacobian(lambda s: F.softmax(s, 0), scores[[0, 1, 3, 4, 5]])
     assert slope == pytest.approx(jacobian.norm().item(), abs=0.0006)
-    cross = explorer.draw()[0].axes[2].lines[0].get_xydata()[0]
-    assert cross == pytest.approx((expected @ explorer.VALUES).tolist(), abs=1e-5)
+    drawn = explorer.draw()[0].image
+    x, y = (expected @ explorer.VALUES).tolist()
+    place = 535 + 240 * (x + 2.3) / 4.6, 24 + 240 * (2.3 - y) / 4.6
+    assert drawn.getpixel([round(of * sketch.SCALE) for of in place]) == ImageColor.getrgb(palette.ORANGE)
 
 
 def test_scaled_the_length_of_a_key_does_not_matter():
@@ -455,3 +458,63 @@ def test_the_map_shows_the_posterior_of_the_item_and_what_is_decoded():
         control.value = value
         assert explorer.picture.value != before, control.description
     torch.testing.assert_close(explorer.codes()["decoded x"], torch.tensor([[2.0, -1.5]]))
+
+
+# ---- What is drawn: colours at places, in pixels as shown
+
+
+def colour(drawn, x, y):
+    return drawn.image.getpixel((round(x * sketch.SCALE), round(y * sketch.SCALE)))
+
+
+def test_patches_left_out_are_covered_and_the_one_that_asks_is_framed(pictures_and_net, transformer):
+    images, labels, _ = pictures_and_net
+    explorer = widgets.Patches(torch.full_like(images, 200), labels, transformer)
+    drawn = explorer.sketched(torch.full((28, 28), 200.0), torch.ones(16) / 16, torch.ones(10) / 10, [0, 15], 5)
+    side = 230 / 4
+    for place in range(16):
+        middle = 5 + (place % 4 + 0.5) * side, 24 + (place // 4 + 0.5) * side
+        assert (colour(drawn, *middle) == ImageColor.getrgb(palette.GREY)) is (place in (0, 15))
+    assert colour(drawn, 5 + 1.5 * side, 24 + side) == ImageColor.getrgb(palette.ORANGE)
+    assert colour(drawn, 5 + 2.5 * side, 24 + side) == (200, 200, 200)
+
+
+def test_a_walk_frames_the_place_it_shows_large():
+    torch.manual_seed(0)
+    explorer = widgets.LatentWalk(dcgan.Generator())
+    explorer.place.value = 8
+    drawn, _ = explorer.draw()
+    assert colour(drawn, 220 + 2 * 92 + 46, 2 + 92) == ImageColor.getrgb(palette.ORANGE)
+    for x, y in ((7, 9), (20, 13)):  # the large one has the pixels of the framed one
+        small = colour(drawn, 220 + 2 * 92 + (x + 0.5) * 92 / 28, 2 + 92 + (y + 0.5) * 92 / 28)
+        assert small == colour(drawn, 2 + (x + 0.5) * 184 / 28, 2 + (y + 0.5) * 184 / 28)
+
+
+def test_the_window_is_framed_on_the_picture_and_on_the_output(explorer):
+    explorer.padding.value, explorer.stride.value, explorer.row.value, explorer.column.value = 1, 2, 3, 5
+    drawn, _ = explorer.draw()
+    on_picture, on_output = 230 / 30, 230 / 14
+    orange = ImageColor.getrgb(palette.ORANGE)
+    assert colour(drawn, 5 + 10 * on_picture, 22 + 7.5 * on_picture) == orange
+    assert colour(drawn, 5 + 13 * on_picture, 22 + 7.5 * on_picture) == orange
+    assert colour(drawn, 5 + 5 * on_output, 282 + 3.5 * on_output) == orange
+    assert colour(drawn, 5 + 11.5 * on_picture, 22 + 7.5 * on_picture) != orange
+
+
+def test_a_posterior_is_drawn_ten_times_as_wide():
+    explorer = widgets.LatentMap({1.0: vae.VAE(2, (8,))}, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    drawn = explorer.map(
+        torch.zeros(3, 2), torch.tensor([1.0, -1.0]), torch.tensor([0.2, 0.1]), torch.tensor([-3.0, 3])
+    )
+    blue, at = ImageColor.getrgb(palette.BLUE), drawn.place
+    for x, y in ((3.0, -1.0), (-1.0, -1.0), (1.0, 0.0), (1.0, -2.0), (1.0, -1.0)):
+        assert drawn.image.getpixel(tuple(map(round, at(x, y)))) == blue
+    assert drawn.image.getpixel(tuple(map(round, at(2.0, -1.0)))) != blue
+    assert drawn.image.getpixel(tuple(map(round, at(-3.0, 3.0)))) == ImageColor.getrgb(palette.ORANGE)
+
+
+def test_broadcasting_colours_what_is_stretched_and_what_does_not_fit():
+    drawn = lesson_00.sketched((4, 1, 3), (4, 5, 2))
+    edges = [[colour(drawn, 90 + 90 * column + 1, top) for column in range(3)] for top in (6, 62, 136)]
+    blue, orange, red, ink = map(ImageColor.getrgb, (palette.BLUE, palette.ORANGE, palette.RED, palette.INK))
+    assert edges == [[blue, orange, red], [blue, blue, red], [ink, ink, red]]

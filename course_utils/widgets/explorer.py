@@ -1,0 +1,108 @@
+"""What all explorers have in common."""
+
+import base64
+import html
+import re
+import threading
+from typing import ClassVar
+
+import ipywidgets
+from IPython import get_ipython
+from torch import Tensor
+
+from .. import data
+from ..sketch import Sketch, written_below
+
+WIDE = {"description_width": "110px"}
+
+# The page marks every widget that has lost its kernel. Only then is this seen.
+ASLEEP = """<style>.explorer-asleep {display: none}
+.jupyter-widgets-disconnected .explorer-asleep {display: block}</style>
+<b class="explorer-asleep" role="status">This explorer's kernel has stopped or restarted. To move it again, run the
+lesson's cells from the top down to this one.</b>"""
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls above a picture; every change of a control draws the picture anew.
+
+    A subclass makes its controls, hands them on, and says in ``draw`` what the picture and the sentence above it are.
+
+    Args:
+        title: what it lets one explore, for readers without a kernel.
+        controls: widgets with a ``value``.
+        layout: how the controls are arranged; one below the other unless given.
+    """
+
+    def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
+        self.title, self.drawing, self.lock = title, False, threading.RLock()
+        self.sentence = ipywidgets.HTML()
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        super().__init__([ipywidgets.HTML(ASLEEP), layout or ipywidgets.VBox(controls), self.sentence, self.picture])
+        for control in controls:
+            control.observe(self._changed, "value")
+        self._changed()
+        self._replace_former()
+
+    def draw(self) -> tuple[Sketch, str]:
+        """The picture and the sentence (HTML) for the controls as they stand."""
+        raise NotImplementedError
+
+    def _changed(self, change: object = None) -> None:
+        with self.lock:  # JupyterLab hands over changes of several controls in several threads
+            if self.drawing:
+                return  # draw itself has moved a control
+            self.drawing = True
+            try:
+                sketch, self.sentence.value = self.draw()
+                self.picture.width, self.picture.value = str(sketch.width), sketch._repr_png_()
+            finally:
+                self.drawing = False
+
+    def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        bundle = super()._repr_mimebundle_(**arguments)
+        said = html.unescape(re.sub(r"<[^>]*>", "", self.sentence.value))
+        still = written_below(self.picture.value, f"{said} Run this cell to move it.")
+        described = {"image/png": {"alt": f"{self.title}. {said}"}}
+        text = f"{self.title}: run this cell to move it."
+        return {**bundle, "image/png": base64.b64encode(still).decode(), "text/plain": text}, described
+
+    OF_CELLS: ClassVar[dict[str, tuple[str, list["Explorer"]]]] = {}
+
+    def _replace_former(self) -> None:
+        """Close what an earlier run of this cell has made: ipywidgets keeps each widget until it is closed."""
+        shell = get_ipython()
+        parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+        cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+        if cell is None:
+            return  # not in JupyterLab
+        of_run, made = self.OF_CELLS.get(cell, (run, []))
+        if of_run != run:
+            for explorer in made:
+                explorer.close()
+            made = []
+        self.OF_CELLS[cell] = run, [*made, self]
+
+    def close(self) -> None:
+        """Close it with all that it is made of."""
+        found, left = {}, [self, *vars(self).values()]
+        while left:
+            item = left.pop()
+            if isinstance(item, (list, tuple)):
+                left.extend(item)
+            elif isinstance(item, ipywidgets.Widget) and id(item) not in found:
+                found[id(item)] = item
+                left.extend(getattr(item, name) for name in item.keys)
+        for widget in found.values():
+            ipywidgets.Widget.close(widget)
+
+
+def judged(sketch: Sketch, probabilities: Tensor, left: float, width: float = 190) -> None:
+    """How probable a network holds each class, as bars.
+
+    Args:
+        sketch: to draw on.
+        probabilities: (10,).
+        left, width: of the bars; the classes' names stand before them.
+    """
+    sketch.text(left + width / 2, 14, "probability")
+    sketch.bars(dict(zip(data.CLASSES, probabilities.tolist(), strict=True)), left, 24, width, 23)

@@ -1,0 +1,85 @@
+"""Lesson 02: a soft look-up."""
+
+import math
+
+import ipywidgets
+import torch
+from scipy.spatial import ConvexHull
+from torch import Tensor
+
+from .. import attention, palette
+from ..sketch import Plane, Sketch
+from .explorer import WIDE, Explorer
+
+
+class SoftLookup(Explorer):
+    """A query among six keys: scores, weights, the output among the values, and how saturated the softmax is.
+
+    Keys are seen in a plane. To show what the length d of keys does, scores are spread as those of independent numbers
+    would be: the plane's dot product, times the root of d / 2.
+    """
+
+    NAMES = "ABCDEF"
+    KEYS = torch.tensor([[1.6, 0.3], [0.6, 1.5], [-0.9, 1.2], [-1.6, -0.3], [-0.5, -1.4], [0.9, -1.1]])
+    VALUES = torch.tensor([[1.5, -1.2], [-0.2, 0.2], [1.2, 1.3], [-1.5, 1.0], [0.2, -1.5], [-1.6, -0.9]])
+
+    def __init__(self):
+        wide = {"width": "300px"}
+        self.right = ipywidgets.FloatSlider(
+            1.0, min=-2, max=2, step=0.1, description="query, right", style=WIDE, layout=wide
+        )
+        self.up = ipywidgets.FloatSlider(0.8, min=-2, max=2, step=0.1, description="query, up", style=WIDE, layout=wide)
+        self.d = ipywidgets.SelectionSlider(options=[2, 8, 32, 128, 512], description="d", style=WIDE, layout=wide)
+        self.scaled = ipywidgets.Checkbox(True, description="divide by the root of d", indent=False)
+        small = {"width": "50px"}
+        self.may_look = [ipywidgets.Checkbox(True, description=name, indent=False, layout=small) for name in self.NAMES]
+        allowed = ipywidgets.HBox([ipywidgets.Label("may look at"), *self.may_look], layout={"flex_flow": "row wrap"})
+        layout = ipywidgets.VBox(
+            [ipywidgets.HBox([self.right, self.up], layout={"flex_flow": "row wrap"}),
+             ipywidgets.HBox([self.d, self.scaled], layout={"flex_flow": "row wrap"}), allowed]
+        )  # fmt: skip
+        super().__init__("Explorer: a soft look-up", [self.right, self.up, self.d, self.scaled, *self.may_look], layout)
+
+    def weights(self) -> Tensor:
+        """(6,), for the controls as they stand"""
+        query = torch.tensor([[self.right.value, self.up.value]]) * (self.d.value / 2) ** 0.5
+        mask = torch.tensor([[box.value for box in self.may_look]])
+        scale = self.d.value**-0.5 if self.scaled.value else 1.0
+        return attention.attention_weights(query, self.KEYS, mask, scale=scale)[0]
+
+    def draw(self) -> tuple[Sketch, str]:
+        weights, query = self.weights(), torch.tensor([self.right.value, self.up.value])
+        output, seen = weights @ self.VALUES, sum(box.value for box in self.may_look)
+        entropy = -torch.special.xlogy(weights, weights).sum()
+        slope = (weights.diag() - weights[:, None] * weights).norm()
+        sketch = self.sketched(weights, query, output)
+        if not seen:
+            return sketch, "The query may look at nothing: all weights are 0, and so is the output."
+        return sketch, (
+            f"Entropy of the weights <b>{entropy:.2f}</b>, at most ln {seen} = {math.log(seen):.2f}. Length of the "
+            f"softmax's gradient <b>{slope:.3f}</b>. Output ({output[0]:.2f}, {output[1]:.2f})."
+        ).replace("-", "−")
+
+    def sketched(self, weights: Tensor, query: Tensor, output: Tensor) -> Sketch:
+        """Keys and query, weights, and the output inside the hull of the values; large dots have large weights."""
+        sketch, reach = Sketch(800, 300), (-2.3, 2.3)
+        keys, mixed = Plane(240, 240, reach, reach), Plane(240, 240, reach, reach)
+        looked_at = self.VALUES[weights > 0.001]
+        if len(looked_at) > 2:
+            mixed.area(_hull(looked_at.tolist()), palette.AREA)
+        for plane, points, color in ((keys, self.KEYS, palette.BLUE), (mixed, self.VALUES, palette.GREEN)):
+            for name, (x, y), weight in zip(self.NAMES, points.tolist(), weights.tolist(), strict=True):
+                plane.dot(x, y, 3 + 11 * weight**0.5, color, palette.PAPER)
+                plane.text(x, y + 0.33, name)
+        keys.arrow((0, 0), query.tolist(), palette.ORANGE, 2.5)
+        mixed.cross(*output.tolist(), 7, palette.ORANGE)
+        sketch.add(keys, 34, 24, "keys, and the query (arrow)")
+        sketch.text(392, 18, "weights", "ms")
+        sketch.bars(dict(zip(self.NAMES, weights.tolist(), strict=True)), 322, 30, 130, 38)
+        sketch.add(mixed, 535, 24, "values, and the output (x)")
+        return sketch
+
+
+def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The corners of the smallest convex area that holds all points, in order around it."""
+    return [points[corner] for corner in ConvexHull(points).vertices]
