@@ -247,8 +247,10 @@ def store_outputs(names: Sequence[str] = (), root: Path = ROOT) -> list[str]:
 # -- JupyterLab
 
 
-def silence_jupyterlab(settings: Path | None = None) -> None:
-    """Keep JupyterLab from asking about news and from looking for updates: the course needs no network."""
+def set_jupyterlab(settings: Path | None = None) -> None:
+    """Keep JupyterLab from asking about news and looking for updates (the course needs no network), and have it save
+    the explorers as they stand, so that they are seen when a lesson is opened again.
+    """
     if settings is None:
         from jupyterlab.commands import get_app_dir
 
@@ -256,8 +258,11 @@ def silence_jupyterlab(settings: Path | None = None) -> None:
     # a file of our own in overrides.d is read together with the user's and others'
     overrides = settings / "overrides.d" / "vision_course.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
-    choice = {"fetchNews": "false", "checkForUpdates": False}
-    overrides.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": choice}))
+    choices = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+    }
+    overrides.write_text(json.dumps(choices))
 
 
 def server_options(options: Sequence[str] = (), root: Path = ROOT) -> list[str]:
@@ -284,7 +289,7 @@ def lab(options: Sequence[str] = (), root: Path = ROOT) -> None:
 
     if new := copy_new(root):
         print("New in my/: " + ", ".join(path.stem for path in new))
-    silence_jupyterlab()
+    set_jupyterlab()
     print("JupyterLab starts. Its address follows; Ctrl-C here ends it.", flush=True)
     with suppress(KeyboardInterrupt):
         LabApp.launch_instance(server_options(options, root))

@@ -1,7 +1,7 @@
 """The lessons as their readers see them: JupyterLab, as ``make lab`` starts it, in Chromium.
 
-What an explorer shows is compared with what its ``draw`` gives when a second explorer, made of the same expression in
-the lesson's own kernel, is called directly, past all callbacks, with the values that stand on the page.
+What an explorer shows is compared with what its ``draw`` gives when it is called directly in the lesson's own kernel,
+past all callbacks, and its controls with what they are there.
 """
 
 import hashlib
@@ -74,28 +74,25 @@ EXPLORERS = {
     ]},
 }  # fmt: skip
 
-# Run in the lesson's kernel: _drawn gives an explorer's values, and what draw makes of them in another explorer. Twice,
-# because the stride changes which windows there are.
+# Run in the lesson's kernel: an explorer's values, and what draw makes of them, called past all callbacks.
 KERNEL = """
-def _drawn(explorer, other, names):
+def _drawn(explorer, names):
     import hashlib
-    value = lambda explorer, name: eval('explorer.' + name)
-    values = {name: value(explorer, name).value for name in names}
-    other.drawing = True  # no callback of the other one runs
-    for _ in range(2):
-        for name in names:
-            value(other, name).value = values[name]
-        picture, sentence = other.draw()
+    with explorer.lock:  # callbacks run in other threads: none of them in between
+        explorer.drawing = True  # draw may move other controls: no callback for these
+        try:
+            picture, sentence = explorer.draw()
+        finally:
+            explorer.drawing = False
+    values = {name: eval('explorer.' + name, dict(explorer=explorer)).value for name in names}
     return dict(values=values, sentence=sentence, picture=hashlib.sha256(picture._repr_png_()).hexdigest())
-"""
-# Lesson 09's explorer measures its models once, with noise from the global generator.
-SAME = """
-if hasattr(_other, 'rates'):
-    _other.rates, _other.distortions = _shown.rates, _shown.distortions
 """
 
 # Where a step of gradient descent leads to, within half a step of the sliders: they round it.
-STEP = "[c.value - _other.RATE * slope for c, slope in zip((_other.mean, _other.width), _other.slopes())]"
+STEP = "[c.value - _shown.RATE * slope for c, slope in zip((_shown.mean, _shown.width), _shown.slopes())]"
+
+# What JupyterLab itself says after a restart: of its debugger, and of the widgets that went with the kernel.
+OF_RESTARTS = ("Could not restore the debugger state", "widget model not found")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +126,7 @@ def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None)
     names = [name for _, name in valued.values()]
     started = time.monotonic()
     while True:
-        expected = explorer.notebook.ask("", f"_drawn(_shown, _other, {names})")
+        expected = explorer.notebook.ask("", f"_drawn(_shown, {names})")
         shown = {label: explorer.shown(label, kind) for label, (kind, _) in valued.items()}
         wrong = [
             f"{label} shows {shown[label]}, and the explorer has {expected['values'][name]}"
@@ -149,24 +146,28 @@ def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None)
 
 
 def find_explorer(notebook: Notebook, call: str) -> Explorer:
-    """The explorer on the page; in its kernel it is _shown, and one made of the same expression is _other."""
+    """The explorer on the page; in its kernel it is _shown."""
     explorer = Explorer(notebook, call)
-    cell = "notebook.widgets[given[0]].model"
-    source, count = notebook.js(f"return [{cell}.sharedModel.source, {cell}.executionCount]", explorer.number)
-    notebook.ask(f"{KERNEL}\n_shown = Out[{count}]\n_other = {source.splitlines()[-1]}\n{SAME}", "1")
+    count = notebook.js("return notebook.widgets[given[0]].model.executionCount", explorer.number)
+    notebook.ask(f"{KERNEL}\n_shown = Out[{count}]", "1")
     return explorer
 
 
 def without_kernel(saved: Path) -> int:
-    """How many explorers nbconvert shows as a still picture with a sentence, in a lesson that a reader has saved."""
-    page, _ = HTMLExporter().from_filename(str(saved))
+    """How many explorers a page without a kernel shows as a still with a sentence, as those in notebooks/ do."""
+    notebook = nbformat.read(saved, 4)
+    notebook.metadata.pop("widgets", None)  # what readers' own copies keep of the explorers
+    page, described = (
+        HTMLExporter(template_name=name).from_notebook_node(notebook)[0]
+        for name in ("lab", "classic")  # of nbconvert's templates only the latter hands an alternative text on
+    )
     assert "vnd.jupyter.widget-view" not in page
-    outputs = [output for cell in nbformat.read(saved, 4).cells for output in cell.get("outputs", ())]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     stills = [output for output in outputs if "application/vnd.jupyter.widget-view+json" in output.get("data", {})]
     for still in stills:
         assert still.data["image/png"].replace("\n", "") in page.replace("\n", "")
         assert len(still.metadata["image/png"]["alt"]) > len("Explorer: ") + 20
-        assert f'alt="{escape(still.metadata["image/png"]["alt"])[:20]}' in page
+        assert f'alt="{escape(still.metadata["image/png"]["alt"])[:40]}' in described
     return len(stills)
 
 
@@ -203,7 +204,7 @@ def test_lesson(path: Path, root: Path, lab: str, chromium: Browser) -> None:
         notebook.close()
 
 
-def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Browser) -> None:
+def test_02_survives_dragging_another_day_a_restart_and_fifty_runs(lab: str, chromium: Browser) -> None:
     call, controls = "widgets.SoftLookup", EXPLORERS["02"]["widgets.SoftLookup"]
     notebook = Notebook(chromium, lab, "02_attention")
     try:
@@ -222,6 +223,18 @@ def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Brows
         assert (after["values"]["right"], after["values"]["up"]) == pytest.approx((-1.5, -1.7))
 
         assert not explorer.asleep.is_visible()
+        seen = browser.png(explorer.picture)
+        notebook.js("await app.commands.execute('docmanager:save')")
+        notebook.close()
+        assert notebook.complaints == []
+
+        notebook = Notebook(chromium, lab, "02_attention")  # opened again: as it was, and it says what to do
+        explorer = Explorer(notebook, call)
+        explorer.asleep.wait_for(state="visible")
+        assert browser.png(explorer.picture) == seen
+        assert notebook.complaints == []
+        assert not start().asleep.is_visible()
+
         notebook.js("await context.session.kernel.restart()")
         explorer.asleep.wait_for(state="visible")  # a sentence that says what to do
         explorer.cell.screenshot(path=PICTURES / "02_attention_asleep.png")
@@ -241,7 +254,7 @@ def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Brows
         assert now[0] == widgets
         assert now[1] - used < 30  # 2 MiB each, 100 in all, before the former explorers were closed
         drawn(find_explorer(notebook, call), controls)
-        assert notebook.complaints == []
+        assert not [said for said in notebook.complaints if not any(known in said for known in OF_RESTARTS)]
     finally:
         notebook.close()
 
@@ -253,6 +266,6 @@ def test_00_restarted_and_run_twice(lab: str, chromium: Browser) -> None:
             notebook.run_all("notebook:restart-run-all")
             assert notebook.errors() == []
             drawn(find_explorer(notebook, "widgets.Broadcasting"), EXPLORERS["00"]["widgets.Broadcasting"])
-        assert notebook.complaints == []
+        assert not [said for said in notebook.complaints if not any(known in said for known in OF_RESTARTS)]
     finally:
         notebook.close()
