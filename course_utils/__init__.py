@@ -7,5 +7,5 @@ Five floors; a room imports only from rooms to its left on its own floor, or fro
 3 to look         palette, plots (figures), sketch (pictures that follow a control)
 2 to build models cnn, vit, dcgan, vae, explain
 1 to compute      convolution, attention, layers, data, augment, metrics, optimizers, hard_examples, checkpoints,
-                  training
+                  training, own_pictures
 """

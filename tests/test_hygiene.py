@@ -283,6 +283,7 @@ FLOORS = (  # from the ground up; on a floor, from left to right
         "hard_examples",
         "checkpoints",
         "training",
+        "own_pictures",
     ),
     ("cnn", "vit", "dcgan", "vae", "explain"),
     ("palette", "plots", "sketch"),

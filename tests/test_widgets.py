@@ -12,7 +12,21 @@ import torch.nn.functional as F
 from PIL import Image, ImageColor
 from torch import nn
 
-from course_utils import augment, cnn, convolution, data, dcgan, explain, metrics, palette, sketch, vae, vit, widgets
+from course_utils import (
+    augment,
+    cnn,
+    convolution,
+    data,
+    dcgan,
+    explain,
+    metrics,
+    own_pictures,
+    palette,
+    sketch,
+    vae,
+    vit,
+    widgets,
+)
 from course_utils.widgets import lesson_00
 
 PNG = b"\x89PNG\r\n"
@@ -518,3 +532,85 @@ def test_broadcasting_colours_what_is_stretched_and_what_does_not_fit():
     edges = [[colour(drawn, 90 + 90 * column + 1, top) for column in range(3)] for top in (6, 62, 136)]
     blue, orange, red, ink = map(ImageColor.getrgb, (palette.BLUE, palette.ORANGE, palette.RED, palette.INK))
     assert edges == [[blue, orange, red], [blue, blue, red], [ink, ink, red]]
+
+
+# ---- The sheet to draw on
+
+
+@pytest.fixture
+def sheet(pictures_and_net, transformer):
+    return widgets.DrawYourOwn({"CNN": pictures_and_net[2], "ViT": transformer})
+
+
+def stroke(explorer, *places):
+    explorer._begin(*places[0])
+    for place in places[1:]:
+        explorer._go_on(*place)
+    explorer._end()
+
+
+STROKES = {
+    "a dot": [[(140, 140)]],
+    "a dot at the edge": [[(0, 0)]],
+    "a line": [[(20, 20), (260, 20)]],
+    "a line that leaves the sheet": [[(20, 140), (400, 140)]],
+    "two lines": [[(60, 20), (60, 260)], [(220, 20), (220, 260)]],
+    "trousers": [[(80, 20), (200, 20), (220, 260)], [(80, 20), (60, 260)], [(140, 100), (130, 260)]],
+    "a shirt": [[(20, 120), (60, 60), (220, 60), (260, 120)], [(90, 80), (90, 240), (190, 240)]],
+    "a bag": [[(40, 120), (240, 120), (240, 250), (40, 250), (40, 120)], [(90, 120), (140, 40), (190, 120)]],
+    "a scribble": [[(30 + 37 * i % 220, 20 + 53 * i % 230) for i in range(40)]],
+    "a full sheet but a corner": [[(x, y) for y in range(0, 281, 20) for x in ((0, 280) if y < 240 else (0, 100))]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("strokes", STROKES.values(), ids=STROKES)
+def test_what_is_drawn_is_what_the_networks_are_given(sheet, strokes):
+    assert "The sheet is empty" in sheet.sentence.value
+    for places in strokes:
+        stroke(sheet, *places)
+    x = data.normalize(own_pictures.prepare(sheet.sheet)[None])
+    for name, model in sheet.models.items():
+        p = model(x).softmax(1)[0]
+        assert f"{name} says <b>{data.CLASSES[p.argmax()]}</b> ({p.max():.2f})" in sheet.sentence.value
+    assert sheet.on_it.value == sheet.MINE
+    for x, y in (place for places in strokes for place in places if max(place) < 280):
+        assert sheet.sheet.getpixel((x, y)) == 0
+    sheet.clear.click()
+    assert "The sheet is empty" in sheet.sentence.value and sheet.on_it.value == sheet.NOTHING
+
+
+def test_a_pen_that_only_hovers_draws_nothing(sheet):
+    sheet._go_on(50, 50)
+    sheet._end()
+    assert sheet.sheet.getextrema() == (255, 255)
+
+
+def test_what_is_chosen_lies_on_the_sheet_and_can_be_drawn_on(sheet):
+    seen = set()
+    for name in list(sheet.DRAWN)[1:]:
+        sheet.on_it.value = name
+        assert sheet.sheet.tobytes() == sheet.DRAWN[name]().tobytes()
+        assert "CNN says" in sheet.sentence.value
+        seen.add(bytes(sheet.picture.value))
+    assert len(seen) == len(sheet.DRAWN) - 1
+    sheet.on_it.value = "a bag, drawn by code"
+    stroke(sheet, (20, 20), (60, 20))
+    assert sheet.on_it.value == sheet.MINE
+    assert sheet.sheet.getpixel((100, 150)) == 80 and sheet.sheet.getpixel((40, 20)) == 0
+
+
+def test_a_file_lies_on_the_sheet_and_a_broken_one_is_answered(sheet):
+    content = io.BytesIO()
+    Image.new("RGB", (400, 100), "white").save(content, "PNG")
+    image = Image.open(content)
+    image.paste((0, 0, 90), (100, 20, 300, 80))
+    image.save(content := io.BytesIO(), "PNG")
+    sheet.bring(content.getvalue())
+    assert "CNN says" in sheet.sentence.value and sheet.on_it.value == sheet.MINE
+    assert sheet.sheet.getpixel((140, 140)) < 30 and sheet.sheet.getpixel((140, 60)) == 255
+    before = sheet.sheet.tobytes()
+    sheet.bring(b"no picture")
+    assert sheet.sentence.value == "This is no PNG or JPEG, whatever its name says. Try another file."
+    assert sheet.sheet.tobytes() == before, "what was on the sheet is still there"
+    stroke(sheet, (10, 10), (20, 20))
+    assert "CNN says" in sheet.sentence.value

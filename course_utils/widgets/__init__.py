@@ -1,9 +1,11 @@
 """The explorers: one a lesson or more, a picture and the controls that move it.
 
-Each is made of ipywidgets alone. Without a kernel (on a page, or before the cell is run) a still is left in its place:
-the picture as it was when the cell was run, and its sentence below. When its kernel goes, it says so.
+Each is made of ipywidgets alone; only where a pen draws, there is a canvas of ipycanvas. Without a kernel (on a page,
+or before the cell is run) a still is left in its place: the picture as it was when the cell was run, and its sentence
+below. When its kernel goes, it says so.
 """
 
+from .drawing import DrawYourOwn
 from .lesson_00 import Broadcasting
 from .lesson_01 import Convolution
 from .lesson_02 import SoftLookup
@@ -20,6 +22,7 @@ __all__ = [
     "Broadcasting",
     "Convolution",
     "Corruptions",
+    "DrawYourOwn",
     "LatentMap",
     "LatentWalk",
     "Looking",

@@ -91,18 +91,20 @@ class Explorer(ipywidgets.VBox):
                 left.extend(item)
             elif isinstance(item, ipywidgets.Widget) and id(item) not in found:
                 found[id(item)] = item
-                left.extend(getattr(item, name) for name in item.keys)
+                # names with an underscore are the library's own: all canvases share a manager
+                left.extend(getattr(item, name) for name in item.keys if not name.startswith("_"))
         for widget in found.values():
             ipywidgets.Widget.close(widget)
 
 
-def judged(sketch: Sketch, probabilities: Tensor, left: float, width: float = 190) -> None:
+def judged(sketch: Sketch, probabilities: Tensor, left: float, width: float = 190, title: str = "probability") -> None:
     """How probable a network holds each class, as bars.
 
     Args:
         sketch: to draw on.
         probabilities: (10,).
         left, width: of the bars; the classes' names stand before them.
+        title: stands above them.
     """
-    sketch.text(left + width / 2, 14, "probability")
+    sketch.text(left + width / 2, 14, title)
     sketch.bars(dict(zip(data.CLASSES, probabilities.tolist(), strict=True)), left, 24, width, 23)
