@@ -213,6 +213,11 @@ class Plane(Sketch):
             value, limits = math.log10(max(value, 1e-30)), [math.log10(limit) for limit in limits]
         return min(max((value - limits[0]) / (limits[1] - limits[0]), -10), 10)
 
+    def numbers(self, x: float, y: float) -> Place:
+        """The numbers at a place in pixels as shown, where no axis is logarithmic."""
+        (left, right), (low, high) = self.x, self.y
+        return left + x / self.width * (right - left), high - y / self.height * (high - low)
+
     def ticks(self, axis: int) -> list[tuple[float, str]]:
         """Round numbers on the axis x (0) or y (1), and how they are written."""
         name, (low, high) = "xy"[axis], (self.x, self.y)[axis]

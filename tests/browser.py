@@ -177,7 +177,9 @@ def png(image: Locator) -> bytes:
 class Explorer:
     """An explorer on the page: its controls by their labels, moved with the keyboard."""
 
-    CONTROLS = ".widget-hslider, .widget-dropdown, .widget-text, .widget-checkbox, .widget-button, .widget-play"
+    CONTROLS = ", ".join(
+        f".widget-{kind}" for kind in ("hslider", "dropdown", "text", "checkbox", "button", "upload", "play")
+    )
     LABELS = """controls => controls.filter(e => !e.closest('.widget-play') || e.matches('.widget-play')).map(e => {
         const texts = [...e.querySelectorAll('.widget-label, .widget-label-basic')].map(l => l.innerText);
         const label = e.querySelector('.widget-label');  // ipywidgets puts a tooltip there even where it is hidden

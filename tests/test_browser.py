@@ -5,6 +5,7 @@ past all callbacks, and its controls with what they are there.
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from html import escape
@@ -18,12 +19,14 @@ from playwright.sync_api import Browser
 from course_utils.lessons import ROOT, lessons
 from tests import browser
 from tests.browser import Explorer, Notebook
+from tests.test_own_pictures import GOOD, HOSTILE
 
 PICTURES = ROOT / "build" / "browser"
 STEPS = "100"  # of each training, as in the other tests; with fewer, some lessons have nothing to show
 
 # For each lesson what begins the line with an explorer, and its controls: label, kind, attribute, and what is typed
-# into it. They are moved in this order: some do nothing before another one was moved.
+# into it. They are moved in this order: some do nothing before another one was moved. Those without an attribute are
+# not moved here, but by hand below.
 EXPLORERS = {
     "00": {"widgets.Broadcasting": [
         ("shape of a", "text", "first", "4, 2, 1"), ("shape of b", "text", "second", "2, 5"),
@@ -49,9 +52,16 @@ EXPLORERS = {
         ("brightness", "slider", "brightness"), ("contrast", "slider", "contrast"),
         ("left to right", "box", "mirror"), ("upside down", "box", "upside_down"),
     ]},
-    "05": {"widgets.Looking": [
-        ("picture", "slider", "number"), ("ask about", "dropdown", "about"), ("attack (levels)", "slider", "attack"),
-    ]},
+    "05": {
+        "widgets.Looking": [
+            ("picture", "slider", "number"), ("ask about", "dropdown", "about"),
+            ("attack (levels)", "slider", "attack"),
+        ],
+        "widgets.DrawYourOwn": [
+            ("on the sheet", "dropdown", "on_it"), ("pen (pixels)", "slider", None),
+            ("clear the sheet", "button", None), ("choose a PNG or JPEG (0)", "button", None),
+        ],
+    },
     "06": {"widgets.Patches": [
         ("picture", "slider", "number"), ("patch asks", "dropdown", "asking"), ("block", "dropdown", "layer"),
         ("head", "dropdown", "head"), ("leave out", "slider", "hide"), ("which", "dropdown", "way"),
@@ -171,8 +181,70 @@ def without_kernel(saved: Path) -> int:
     return len(stills)
 
 
+def drag(explorer: Explorer, *places: tuple[float, float]) -> None:
+    """Press a pointer on the explorer's canvas and move it from place to place, in its pixels, faster than any hand."""
+    canvas, mouse = explorer.root.locator("canvas"), explorer.page.mouse
+    canvas.scroll_into_view_if_needed()
+    box, width = canvas.bounding_box(), canvas.evaluate("e => e.width")
+    for number, (x, y) in enumerate(places):
+        mouse.move(box["x"] + x * box["width"] / width, box["y"] + y * box["width"] / width, steps=20 if number else 1)
+        mouse.down()
+    mouse.up()
+
+
+def drag_the_query(explorer: Explorer, controls: list[tuple], folder: Path) -> None:
+    before = drawn(explorer, controls)
+    drag(explorer, (60, 60), (250, 60), (34 + 240 * 0.8 / 4.6, 24 + 240 * 1.6 / 4.6))
+    after = drawn(explorer, controls, before)["values"]
+    assert (after["right"], after["up"]) == pytest.approx((-1.5, 0.7), abs=0.051)
+
+
+def drag_the_point(explorer: Explorer, controls: list[tuple], folder: Path) -> None:
+    before = drawn(explorer, controls)
+    reach = explorer.notebook.ask("", "_shown.plane().x[1]")
+    drag(explorer, (60, 60), (250, 60), (34 + 240 * 0.75, 24 + 250 * 0.75))
+    after = drawn(explorer, controls, before)["values"]
+    assert (after["first"], after["second"]) == pytest.approx((reach / 2, -reach / 2), abs=0.051)
+
+
+def draw_by_hand(explorer: Explorer, controls: list[tuple], folder: Path) -> None:
+    """A stroke, its end, and files: good ones lie on the sheet, others are answered with their sentence."""
+    moved = [control for control in controls if control[2]]
+    explorer.move("clear the sheet", "button")
+    before = drawn(explorer, moved)
+    assert "The sheet is empty" in before["sentence"]
+    explorer.move("pen (pixels)", "slider", times=4)
+    drag(explorer, (60, 60), (220, 60), (220, 220), (60, 220))
+    before = drawn(explorer, moved, before)
+    black = explorer.root.locator("canvas").evaluate(
+        "(e, places) => places.map(([x, y]) => e.getContext('2d').getImageData(x, y, 1, 1).data[0] < 128)",
+        places := [(140, 60), (220, 140), (60, 140), (140, 220), (20, 20), (140, 140)],
+    )
+    assert black == [True, True, False, True, False, False], "what is seen is what was drawn"
+    assert black == explorer.notebook.ask("", f"[_shown.sheet.getpixel(place) < 128 for place in {places}]")
+    explorer.cell.screenshot(path=PICTURES / "05_drawn.png")
+    for name in ("PNG", "large JPEG", "transparent", "bomb", "text", "SVG", "cut short JPEG"):
+        make, said = HOSTILE.get(name) or (GOOD[name], "They know ten names")
+        picture = folder / f"{name}.png"
+        picture.write_bytes(make())
+        with explorer.page.expect_file_chooser() as chooser:
+            explorer.move("choose a PNG or JPEG (0)", "button")
+        chooser.value.set_files(picture)
+        after = drawn(explorer, moved, before)
+        assert re.search(said, after["sentence"], re.IGNORECASE), name
+        before = after
+    explorer.cell.screenshot(path=PICTURES / "05_broken_file.png")
+
+
+BY_HAND = {
+    "widgets.SoftLookup": drag_the_query,
+    "widgets.DrawYourOwn": draw_by_hand,
+    "widgets.LatentMap": drag_the_point,
+}
+
+
 @pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
-def test_lesson(path: Path, root: Path, lab: str, chromium: Browser) -> None:
+def test_lesson(path: Path, root: Path, lab: str, chromium: Browser, tmp_path: Path) -> None:
     started = time.monotonic()
     notebook = Notebook(chromium, lab, path.stem)
     try:
@@ -183,12 +255,13 @@ def test_lesson(path: Path, root: Path, lab: str, chromium: Browser) -> None:
         for call, controls in EXPLORERS[path.stem[:2]].items():
             explorer = find_explorer(notebook, call)
             assert sorted(explorer.labels()) == sorted(label for label, *_ in controls)
-            before = drawn(explorer, controls)
-            for label, kind, name, *typed in controls:
+            moved = [control for control in controls if control[2]]
+            before = drawn(explorer, moved)
+            for label, kind, name, *typed in moved:
                 if kind == "button":
                     expected = notebook.ask("", STEP)
                 explorer.move(label, kind, *typed)
-                after = drawn(explorer, controls, before)
+                after = drawn(explorer, moved, before)
                 assert (after["sentence"], after["picture"]) != (before["sentence"], before["picture"]), label
                 if kind == "button":
                     assert [after["values"][of] for of in ("mean", "width")] == pytest.approx(expected, abs=0.026)
@@ -196,6 +269,8 @@ def test_lesson(path: Path, root: Path, lab: str, chromium: Browser) -> None:
                     assert after["values"][name] != before["values"][name], f"{label} has not moved"
                 before = after
             explorer.cell.screenshot(path=PICTURES / f"{path.stem}_{call.split('.')[1]}.png")
+            if call in BY_HAND:
+                BY_HAND[call](explorer, controls, tmp_path)
         assert notebook.complaints == []
         notebook.js("await app.commands.execute('docmanager:save')")
         assert without_kernel(root / "my" / path.name) == len(EXPLORERS[path.stem[:2]])

@@ -92,6 +92,9 @@ def test_a_plane_puts_numbers_in_their_places_and_cuts_off_what_is_beyond(log):
     assert plane.place(1, 100) == (200, 0)
     middle = 1.0 if log else (100.01) / 2
     assert plane.place(0, middle) == pytest.approx((100, 100))
+    if not log:
+        for place in ((-1, 0.01), (0.3, 77.0)):
+            assert plane.numbers(*(pixel / SCALE for pixel in plane.place(*place))) == pytest.approx(place)
     plane.line([(0, 0.01), (0, 1e30), (50, 1e30)], palette.BLUE)  # far beyond: cut off, not folded back
     whole = Sketch(200, 200)
     whole.add(plane, 60, 30)

@@ -1,5 +1,6 @@
 """The explorers: what they show is what the blocks compute, wherever the controls stand."""
 
+import asyncio
 import base64
 import io
 import math
@@ -614,3 +615,39 @@ def test_a_file_lies_on_the_sheet_and_a_broken_one_is_answered(sheet):
     assert sheet.sheet.tobytes() == before, "what was on the sheet is still there"
     stroke(sheet, (10, 10), (20, 20))
     assert "CNN says" in sheet.sentence.value
+
+
+# ---- A pointer on the picture
+
+
+def test_a_pointer_moves_the_query_and_a_finger_too():
+    explorer = widgets.SoftLookup()
+    at = 34 + 240 * (-1.5 + 2.3) / 4.6, 24 + 240 * (2.3 - 0.7) / 4.6
+    explorer._point(*at)
+    assert (explorer.right.value, explorer.up.value) == (1.0, 0.8), "a pointer that is not pressed moves nothing"
+    explorer._press(*at)
+    assert (explorer.right.value, explorer.up.value) == pytest.approx((-1.5, 0.7))
+    explorer._release()
+    explorer._press([(154.0, 144.0)])
+    assert (explorer.right.value, explorer.up.value) == pytest.approx((0, 0))
+    explorer._point([(2000.0, 144.0)])
+    assert (explorer.right.value, explorer.up.value) == pytest.approx((0, 0)), "beyond the keys"
+    explorer._point([(-500.0, -500.0)])
+    assert (explorer.right.value, explorer.up.value) == (-2, 2), "as far as the sliders go"
+
+
+def test_a_pointer_moves_the_point_on_the_map_and_stale_places_are_passed_over():
+    explorer = widgets.LatentMap({1.0: vae.VAE(2, (8,))}, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    drawn = []
+    explorer.picture.observe(lambda change: drawn.append(change["new"]), "value")
+
+    async def drag():
+        explorer._press(154, 149)
+        for x in range(40, 220, 3):
+            explorer._point(x, 149 - 250 / 4)
+        explorer._release()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(drag())
+    assert (explorer.first.value, explorer.second.value) == pytest.approx((-4 + (217 - 34) / 30, 2.0), abs=0.051)
+    assert drawn == [explorer.draw()[0]._repr_png_()], "one picture, of the last place"

@@ -97,7 +97,7 @@ class DrawYourOwn(Explorer):
         self.on_it = ipywidgets.Dropdown(
             options=[*self.DRAWN, self.MINE], description="on the sheet", style=WIDE, layout=wide
         )
-        self.file = ipywidgets.FileUpload(accept=".png,.jpg,.jpeg", description="picture file (PNG, JPEG)", layout=wide)
+        self.file = ipywidgets.FileUpload(accept=".png,.jpg,.jpeg", description="choose a PNG or JPEG", layout=wide)
         self.clear = ipywidgets.Button(description="clear the sheet", layout=wide)
         self.on_it.observe(self._chosen, "value")
         self.file.observe(self._brought, "value")
@@ -147,7 +147,7 @@ class DrawYourOwn(Explorer):
             self.canvas.stroke_line(*self.pen, x + 0.01, y)  # a line without length would leave no point
         drawing.line((*self.pen, x, y), 0, width)
         for place_x, place_y in (self.pen, (x, y)):  # round ends
-            r = width / 2
+            r = (width - 1) / 2
             drawing.ellipse((place_x - r, place_y - r, place_x + r, place_y + r), 0)
         self.pen = x, y
 

@@ -1,17 +1,21 @@
 """What all explorers have in common."""
 
+import asyncio
 import base64
 import html
+import io
 import re
 import threading
 from typing import ClassVar
 
+import ipycanvas
 import ipywidgets
 from IPython import get_ipython
+from PIL import Image
 from torch import Tensor
 
 from .. import data
-from ..sketch import Sketch, written_below
+from ..sketch import SCALE, Sketch, written_below
 
 WIDE = {"description_width": "110px"}
 
@@ -26,6 +30,7 @@ class Explorer(ipywidgets.VBox):
     """Controls above a picture; every change of a control draws the picture anew.
 
     A subclass makes its controls, hands them on, and says in ``draw`` what the picture and the sentence above it are.
+    Where it has a ``point_at``, a pointer that is pressed on the picture moves controls too.
 
     Args:
         title: what it lets one explore, for readers without a kernel.
@@ -41,6 +46,8 @@ class Explorer(ipywidgets.VBox):
         for control in controls:
             control.observe(self._changed, "value")
         self._changed()
+        if hasattr(self, "point_at"):
+            self.children = (*self.children[:-1], self._under_glass())
         self._replace_former()
 
     def draw(self) -> tuple[Sketch, str]:
@@ -57,6 +64,53 @@ class Explorer(ipywidgets.VBox):
                 self.picture.width, self.picture.value = str(sketch.width), sketch._repr_png_()
             finally:
                 self.drawing = False
+
+    def _under_glass(self) -> ipywidgets.GridBox:
+        """The picture, and over it a canvas without anything on it, which tells where a pointer is."""
+        self.pressed, self.pointer = False, None
+        size = [int(self.picture.width), Image.open(io.BytesIO(self.picture.value)).height // SCALE]
+        place = {"grid_area": "1 / 1", "max_width": "100%"}
+        self.glass = ipycanvas.Canvas(width=size[0], height=size[1], layout={**place, "width": f"{size[0]}px"})
+        self.picture.layout.grid_area = "1 / 1"
+        for begins, goes_on, ends in (
+            (self.glass.on_mouse_down, self.glass.on_mouse_move, (self.glass.on_mouse_up, self.glass.on_mouse_out)),
+            (
+                self.glass.on_touch_start,
+                self.glass.on_touch_move,
+                (self.glass.on_touch_end, self.glass.on_touch_cancel),
+            ),
+        ):
+            begins(self._press)
+            goes_on(self._point)
+            for end in ends:
+                end(self._release)
+        return ipywidgets.GridBox([self.picture, self.glass], layout={"justify_items": "flex-start"})
+
+    def _press(self, *place: object) -> None:
+        self.pressed = True
+        self._point(*place)
+
+    def _release(self, *_: object) -> None:
+        self.pressed = False
+
+    def _point(self, *place: object) -> None:
+        """Follow the pointer: places that it has left before the next picture is drawn are passed over."""
+        if not self.pressed:
+            return
+        waiting, self.pointer = self.pointer, place if len(place) == 2 else place[0][0]  # a mouse, or fingers
+        if waiting is None:
+            try:
+                asyncio.get_running_loop().call_later(0.01, self._follow)
+            except RuntimeError:  # outside a notebook nothing else can come in between
+                self._follow()
+
+    def _follow(self) -> None:
+        with self.lock:
+            (x, y), self.pointer = self.pointer, None
+            self.drawing = True  # one picture for all that is moved
+            self.point_at(x, y)
+            self.drawing = False
+            self._changed()
 
     def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**arguments)

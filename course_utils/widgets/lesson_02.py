@@ -11,6 +11,9 @@ from .. import attention, palette
 from ..sketch import Plane, Sketch
 from .explorer import WIDE, Explorer
 
+REACH = (-2.3, 2.3)
+LEFT, TOP, RIGHT_OF_KEYS = 34, 24, 290  # the keys on the sketch
+
 
 class SoftLookup(Explorer):
     """A query among six keys: scores, weights, the output among the values, and how saturated the softmax is.
@@ -40,6 +43,11 @@ class SoftLookup(Explorer):
         )  # fmt: skip
         super().__init__("Explorer: a soft look-up", [self.right, self.up, self.d, self.scaled, *self.may_look], layout)
 
+    def point_at(self, x: float, y: float) -> None:
+        """A pointer among the keys moves the query."""
+        if x < RIGHT_OF_KEYS:
+            self.right.value, self.up.value = Plane(240, 240, REACH, REACH).numbers(x - LEFT, y - TOP)
+
     def weights(self) -> Tensor:
         """(6,), for the controls as they stand"""
         query = torch.tensor([[self.right.value, self.up.value]]) * (self.d.value / 2) ** 0.5
@@ -62,8 +70,7 @@ class SoftLookup(Explorer):
 
     def sketched(self, weights: Tensor, query: Tensor, output: Tensor) -> Sketch:
         """Keys and query, weights, and the output inside the hull of the values; large dots have large weights."""
-        sketch, reach = Sketch(800, 300), (-2.3, 2.3)
-        keys, mixed = Plane(240, 240, reach, reach), Plane(240, 240, reach, reach)
+        sketch, keys, mixed = Sketch(800, 300), Plane(240, 240, REACH, REACH), Plane(240, 240, REACH, REACH)
         looked_at = self.VALUES[weights > 0.001]
         if len(looked_at) > 2:
             mixed.area(_hull(looked_at.tolist()), palette.AREA)
@@ -73,7 +80,7 @@ class SoftLookup(Explorer):
                 plane.text(x, y + 0.33, name)
         keys.arrow((0, 0), query.tolist(), palette.ORANGE, 2.5)
         mixed.cross(*output.tolist(), 7, palette.ORANGE)
-        sketch.add(keys, 34, 24, "keys, and the query (arrow)")
+        sketch.add(keys, LEFT, TOP, "keys, and the query (arrow)")
         sketch.text(392, 18, "weights", "ms")
         sketch.bars(dict(zip(self.NAMES, weights.tolist(), strict=True)), 322, 30, 130, 38)
         sketch.add(mixed, 535, 24, "values, and the output (x)")

@@ -10,6 +10,8 @@ from .. import palette, vae
 from ..sketch import Plane, Sketch
 from .explorer import WIDE, Explorer
 
+LEFT, TOP, RIGHT_OF_MAP = 34, 24, 290  # the map on the sketch
+
 
 class LatentMap(Explorer):
     """Where an item lies on the map of codes, how surely, and what the decoder makes of a place nearby.
@@ -51,7 +53,9 @@ class LatentMap(Explorer):
         decoded = {name: vae.decode(model, z)[0, 0] * 255 for name, z in codes.items()}
         sigma = (logvar[number] / 2).exp()
         sketch = Sketch(860, 310)
-        sketch.add(self.map(mu, mu[number], sigma, codes["decoded x"][0]), 34, 24, "item: o, posterior x 10; point: x")
+        sketch.add(
+            self.map(mu, mu[number], sigma, codes["decoded x"][0]), LEFT, TOP, "item: o, posterior x 10; point: x"
+        )
         for number_of, (name, pixels) in enumerate({"item": self.images[number, 0], **decoded}.items()):
             left, top = 315 + number_of % 2 * 130, 24 + number_of // 2 * 145
             sketch.text(left + 58, top - 6, name, "ms")
@@ -65,10 +69,19 @@ class LatentMap(Explorer):
             f"{self.rates[place]:.1f}, distortion {self.distortions[place]:.0f}."
         )
 
+    def plane(self) -> Plane:
+        """Without anything on it, as large as the codes of this beta ask for."""
+        reach = max(4.0, 1.05 * self.posteriors[self.beta.value][0].abs().max().item())
+        return Plane(240, 250, (-reach, reach), (-reach, reach))
+
+    def point_at(self, x: float, y: float) -> None:
+        """A pointer on the map moves the point."""
+        if x < RIGHT_OF_MAP:
+            self.first.value, self.second.value = self.plane().numbers(x - LEFT, y - TOP)
+
     def map(self, codes: Tensor, mu: Tensor, sigma: Tensor, point: Tensor) -> Plane:
         """All codes, a posterior as an ellipse of ten standard deviations, as one would be a dot, and a point."""
-        reach = max(4.0, 1.05 * codes.abs().max().item())
-        plane = Plane(240, 250, (-reach, reach), (-reach, reach))
+        plane = self.plane()
         for x, y in codes.tolist():
             plane.dot(x, y, 1.2, palette.GREY + "90")
         circle = torch.linspace(0, 2 * math.pi, 90)[:, None] - torch.tensor([0, math.pi / 2])  # (90, 2)
