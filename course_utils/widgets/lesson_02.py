@@ -1,10 +1,10 @@
 """Lesson 02: a soft look-up."""
 
+import itertools
 import math
 
 import ipywidgets
 import torch
-from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from .. import attention, palette
@@ -71,9 +71,8 @@ class SoftLookup(Explorer):
     def sketched(self, weights: Tensor, query: Tensor, output: Tensor) -> Sketch:
         """Keys and query, weights, and the output inside the hull of the values; large dots have large weights."""
         sketch, keys, mixed = Sketch(800, 300), Plane(240, 240, REACH, REACH), Plane(240, 240, REACH, REACH)
-        looked_at = self.VALUES[weights > 0.001]
-        if len(looked_at) > 2:
-            mixed.area(_hull(looked_at.tolist()), palette.AREA)
+        for corners in itertools.combinations(self.VALUES[weights > 0.001].tolist(), 3):
+            mixed.area(corners, palette.AREA)  # all triangles together are the hull
         for plane, points, color in ((keys, self.KEYS, palette.BLUE), (mixed, self.VALUES, palette.GREEN)):
             for name, (x, y), weight in zip(self.NAMES, points.tolist(), weights.tolist(), strict=True):
                 plane.dot(x, y, 3 + 11 * weight**0.5, color, palette.PAPER)
@@ -85,8 +84,3 @@ class SoftLookup(Explorer):
         sketch.bars(dict(zip(self.NAMES, weights.tolist(), strict=True)), 322, 30, 130, 38)
         sketch.add(mixed, 535, 24, "values, and the output (x)")
         return sketch
-
-
-def _hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The corners of the smallest convex area that holds all points, in order around it."""
-    return [points[corner] for corner in ConvexHull(points).vertices]
