@@ -7,6 +7,9 @@ READY := .venv/.ready
 
 # PyTorch's wheels for Linux bring libraries for GPUs, three quarters of the whole; TORCH=cpu leaves them out.
 SIZE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter cpu,$(TORCH)),1.5,6),1.5)
+# The column before the one in per cent; nothing where df answers otherwise than POSIX has it.
+FREE_GB = df -Pk . | LC_ALL=C awk 'NR == 2 {for (i = 2; i <= NF; i++) if ($$i ~ /^[0-9]+%$$/) printf "%.1f", $$(i - 1) / 1048576}'
+SMALLER := $(if $(filter 6,$(SIZE)), Without libraries for GPUs 1.5 GB are enough: add TORCH=cpu)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run reset test quick outputs clean again
@@ -57,6 +60,10 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	    "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>&- || { \
 	        echo "The course needs Python 3.11 or newer, and $(PYTHON) is $$have."; \
 	        echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }; \
+	    free=$$($(FREE_GB)); \
+	    awk "BEGIN {exit ($${free:-$(SIZE)} < $(SIZE))}" || { \
+	        echo "The course needs $(SIZE) GB, and the disk of this folder has $$free GB left."; \
+	        echo "Make room, or move the folder to another disk.$(SMALLER)"; exit 1; }; \
 	    echo "1/3 making .venv with $$have"; \
 	    "$(PYTHON)" -m venv --clear .venv || { \
 	        echo "1/3 failed. On Debian and Ubuntu, venv is a package: sudo apt install python3-venv"; exit 1; }; \

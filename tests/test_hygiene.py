@@ -234,6 +234,47 @@ def test_rule_for_lessons_notices_what_it_is_for(rule: Callable) -> None:
         assert list(rule(notebook)), spoil
 
 
+# ---- The first cell, which is the same everywhere
+
+FIRST_CELL = (ROOT / "course_utils" / "first_cell.py").read_text(encoding="utf-8").rstrip()
+
+
+def first_cell_complaints(notebook: NotebookNode) -> Iterator[str]:
+    """A lesson opened alone brings the course with this cell, so it comes first and holds the one address."""
+    first = next(iter(code_cells(notebook)), None)
+    if first is None or first.source != FIRST_CELL:
+        yield "the first code cell is not the text of course_utils/first_cell.py"
+    elif "setup" not in first.metadata.get("tags", ()) or first.outputs:
+        yield "the first code cell is not tagged setup, or stores an output"
+
+
+@pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
+def test_lesson_starts_with_the_first_cell(path: Path) -> None:
+    complaints = list(first_cell_complaints(read(path)))
+    assert not complaints, report(complaints)
+
+
+def test_another_first_cell_is_noticed() -> None:
+    first = new_code_cell(FIRST_CELL, metadata={"tags": ["setup"]})
+    assert not list(first_cell_complaints(new_notebook(cells=[new_markdown_cell("# A lesson"), first])))
+    other_address = new_code_cell(FIRST_CELL.replace("https://", "http://"), metadata={"tags": ["setup"]})
+    said_something = new_code_cell(FIRST_CELL, metadata={"tags": ["setup"]}, outputs=[new_output("stream", text="x")])
+    for cells in (
+        [],
+        [new_code_cell("import torch"), first],
+        [other_address],
+        [new_code_cell(FIRST_CELL)],
+        [said_something],
+    ):
+        assert list(first_cell_complaints(new_notebook(cells=cells)))
+
+
+def test_the_address_of_the_course_stands_in_one_place() -> None:
+    address = re.search(r'"(https://\S+)"', FIRST_CELL)[1]
+    others = [name for name, text in repository() if address in text and not name.endswith(".ipynb")]
+    assert others == ["course_utils/first_cell.py"]
+
+
 # ---- The exercises, over all notebooks
 
 
@@ -287,7 +328,7 @@ FLOORS = (  # from the ground up; on a floor, from left to right
     ),
     ("cnn", "vit", "dcgan", "vae", "explain"),
     ("palette", "plots", "sketch"),
-    ("environment", "exercises", "widgets"),
+    ("first_cell", "environment", "exercises", "widgets"),
     ("classroom", "lessons"),
 )
 ROOMS = [room for floor in FLOORS for room in floor]
