@@ -1,8 +1,8 @@
 """How long an explorer takes from a moved control to the new picture, as the browser sees it.
 
 ``python -m benchmarks.explorers`` runs each lesson in JupyterLab (training cut short, as it plays no part), moves a
-control by keyboard again and again, and prints the table that README.md in this folder holds: from the key in the page
-to the picture that is loaded, and how long ``draw`` takes of that in the kernel.
+slider by keyboard again and again (or draws a stroke), and prints the table that README.md in this folder holds: from
+the key in the page, or the end of the stroke, to the picture that is loaded, and how much of that the kernel takes.
 """
 
 import statistics
@@ -12,14 +12,15 @@ from pathlib import Path
 from course_utils.lessons import lessons
 from tests import browser
 from tests.browser import Explorer, Notebook
-from tests.test_browser import EXPLORERS, find_explorer
+from tests.test_browser import EXPLORERS, drag, find_explorer
 
 MOVES = 31
 
-# From the key to the picture that has come after it.
+# From the key, or the lifted pen, to the picture that has come after it.
 WATCH = """image => new Promise(resolve => {
     let pressed = 0;
-    document.addEventListener('keydown', () => pressed ||= performance.now(), {capture: true, once: true});
+    for (const event of ['keydown', 'mouseup'])
+        document.addEventListener(event, () => pressed = performance.now(), {capture: true, once: true});
     image.addEventListener('load', () => resolve(performance.now() - pressed), {once: true});
     setTimeout(() => resolve(null), 5000);
 })"""
@@ -35,20 +36,23 @@ def _times():
 """
 
 
-def milliseconds(explorer: Explorer, label: str, kind: str) -> list[float]:
-    """Of so many moves of one control, to and fro."""
+def milliseconds(explorer: Explorer, slider: str | None) -> list[float]:
+    """Of so many moves of a slider to and fro, or of so many strokes."""
     took = []
     for move in range(MOVES):
         image = explorer.picture.element_handle()
         explorer.page.evaluate(f"image => {{ window.took = ({WATCH})(image) }}", image)
-        explorer.move(label, kind, times=-1 if move % 2 else 1)
+        if slider:
+            explorer.move(slider, "slider", times=-1 if move % 2 else 1)
+        else:
+            drag(explorer, (40, 20 + 7 * move), (240, 20 + 7 * move))
         took.append(explorer.page.evaluate("window.took"))
-    assert None not in took, f"{label}: a picture has not come"
+    assert None not in took, f"{slider}: a picture has not come"
     return took
 
 
 def main() -> None:
-    """Print a row for each explorer: the first of its controls that is a slider, else the first dropdown."""
+    """Print a row for each explorer: the first of its sliders."""
     print("| lesson | explorer | control | key to picture, median | slowest | drawn in the kernel |")
     print("| --- | --- | --- | --: | --: | --: |")
     with (
@@ -61,16 +65,14 @@ def main() -> None:
             notebook.run_all()
             for call, controls in EXPLORERS[path.stem[:2]].items():
                 explorer = find_explorer(notebook, call)
-                moved = [(label, kind) for label, kind, name, *_ in controls if name and kind in ("slider", "dropdown")]
-                if not moved:
+                sliders = [label for label, kind, name, *_ in controls if name and kind == "slider"]
+                if not sliders and call != "widgets.DrawYourOwn":
                     continue  # lesson 00: its shapes are typed
-                label, kind = min(moved, key=lambda control: control[1] != "slider")
-                took = milliseconds(explorer, label, kind)
+                slider = sliders[0] if sliders else None
+                took = milliseconds(explorer, slider)
                 drawn = notebook.ask(DRAW, "_times()")
-                print(
-                    f"| {path.stem[:2]} | `{call.split('.')[1]}` | {label} | {statistics.median(took):.0f} ms | "
-                    f"{max(took):.0f} ms | {drawn:.0f} ms |", flush=True,
-                )  # fmt: skip
+                name, times = call.split(".")[1], f"{statistics.median(took):.0f} ms | {max(took):.0f} ms"
+                print(f"| {path.stem[:2]} | `{name}` | {slider or 'a stroke'} | {times} | {drawn:.0f} ms |", flush=True)
             notebook.close()
 
 

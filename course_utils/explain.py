@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from . import metrics
 from .attention import MultiHeadAttention
-from .training import in_mode
+from .training import bar, in_mode
 
 
 def feature_maps(model: nn.Module, layer: str, x: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def region_importance(
     if not (1 <= rows <= height and 1 <= columns <= width):
         raise ValueError(f"rows and columns must lie between 1 and {height} and {width}, got {rows} and {columns}")
     lost = torch.empty(rows, columns)
-    with in_mode(model, training=False):
+    with in_mode(model, training=False), bar(0, rows * columns) as show:
         whole = metrics.accuracy(model(x), target)
         for i, lines in enumerate(torch.arange(height).tensor_split(rows)):
             for j, places in enumerate(torch.arange(width).tensor_split(columns)):
@@ -170,6 +170,7 @@ def region_importance(
                 dealt = x.clone()
                 dealt[region] = x[region][torch.randperm(len(x), generator=generator)]
                 lost[i, j] = whole - metrics.accuracy(model(dealt), target)
+                show()
     return lost
 
 

@@ -31,7 +31,7 @@ def read(content: bytes) -> Image.Image:
         try:
             image = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))  # only its head is read here
         except Image.DecompressionBombError:
-            raise ValueError(_too_large("far more")) from None
+            raise ValueError(_too_large("far too many")) from None
         except (OSError, SyntaxError, ValueError):
             raise ValueError("content: this is no PNG or JPEG, whatever its name says. Try another file.") from None
     if image.width * image.height > LARGEST:
@@ -41,7 +41,7 @@ def read(content: bytes) -> Image.Image:
         image.load()
     except (OSError, SyntaxError, ValueError):
         raise ValueError("content: this file is broken or was cut short. Save or download it again.") from None
-    image.thumbnail((1024, 1024))
+    image.thumbnail((1024, 1024), Image.Resampling.BILINEAR)
     return _grey(ImageOps.exif_transpose(image))
 
 
@@ -93,7 +93,7 @@ def prepare(image: Image.Image) -> Tensor:
     x = Image.fromarray(x.astype(np.uint8)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = SIDE / max(x.size)
     size = [max(1, round(length * scale)) for length in x.size]
-    small = np.asarray(x.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC))
+    small = np.asarray(x.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR))
     prepared = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
     top, left = ((SIDE - length) // 2 for length in small.shape)
     prepared[0, top : top + small.shape[0], left : left + small.shape[1]] = torch.from_numpy(small.copy())

@@ -586,6 +586,11 @@ def stop_button() -> Iterator[list[bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+def shown(items: Iterable) -> Iterable:
+    """Go through items with a progress bar, for loops that take seconds; silent where COURSE_QUIET is set."""
+    return tqdm(items, disable="COURSE_QUIET" in os.environ)
+
+
 @contextlib.contextmanager
 def bar(done: int, steps: int) -> Iterator[Callable[..., None]]:
     """A progress bar for so many steps, and from the first ones a forecast; silent where COURSE_QUIET is set.

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 from course_utils.lessons import ROOT
 from tests.chromium import on_path
@@ -189,12 +189,17 @@ class Explorer:
 
     def __init__(self, notebook: Notebook, source: str):
         self.notebook, self.page, self.source = notebook, notebook.page, source
-        self.number, self.cell = notebook.cell(source)
-        self.root = self.cell.locator(".jp-OutputArea-output > .widget-vbox")
-        self.picture = self.root.locator("img.widget-image")
+        for patience in (3_000, 3_000, 3_000, 20_000):  # only cells near the page are in it, and figures push them away
+            self.number, self.cell = notebook.cell(source)
+            self.root = self.cell.locator(".jp-OutputArea-output > .widget-vbox")
+            self.picture = self.root.locator("img.widget-image")
+            with suppress(TimeoutError):
+                self.picture.wait_for(timeout=patience)
+                break
+        else:
+            raise AssertionError(f"{notebook.name}: no picture comes from {source}")
         self.sentence = self.root.locator(".widget-html-content").nth(1)
         self.asleep = self.root.locator(".explorer-asleep")
-        self.picture.wait_for()
         self.outer = self.root.locator(self.CONTROLS).filter(visible=True)
 
     def labels(self) -> list[str]:

@@ -88,7 +88,7 @@ def test_a_camera_held_otherwise_makes_no_difference(orientation):
 
 
 HOSTILE = {
-    "bomb": (lambda: png_head(20_000, 20_000), "far more pixels|20000 x 20000 pixels"),
+    "bomb": (lambda: png_head(20_000, 20_000), "far too many pixels|20000 x 20000 pixels"),
     "large": (lambda: png_head(10_000, 10_000), "10000 x 10000 pixels"),
     "cut short PNG": (lambda: png_head(100, 100), "broken or was cut short"),
     "cut short JPEG": (lambda: file(shirt(mode="RGB"), "JPEG")[:1500], "broken or was cut short|no PNG or JPEG"),

@@ -721,6 +721,15 @@ def test_the_bar_forecasts_from_the_first_steps(monkeypatch, capsys):
     assert "s in all" in said and "loss=" in said and "rate=" in said
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_a_loop_is_shown_unless_it_is_to_be_silent(quiet, monkeypatch, capsys):
+    if not quiet:
+        monkeypatch.delenv("COURSE_QUIET")
+    assert list(training.shown({"a": 1, "b": 2}.items())) == [("a", 1), ("b", 2)]
+    said = capsys.readouterr()
+    assert ("2/2" in said.err) is not quiet and said.out == ""
+
+
 def test_it_is_silent_when_asked(capsys):
     model = net()
     training.fit(model, batches(), sgd(model), steps=30)

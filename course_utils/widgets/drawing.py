@@ -112,7 +112,7 @@ class DrawYourOwn(Explorer):
         """Lay a grey picture on the sheet, as large as it fits, and judge it."""
         size = [max(1, round(length * SIDE / max(image.size))) for length in image.size]
         self.sheet = Image.new("L", (SIDE, SIDE), round(own_pictures.ground(image)))
-        self.sheet.paste(image.resize(size), tuple((SIDE - length) // 2 for length in size))
+        self.sheet.paste(image.resize(size, Image.Resampling.BILINEAR), tuple((SIDE - length) // 2 for length in size))
         self.problem = ""
         self._show()
         self._changed()
@@ -142,7 +142,7 @@ class DrawYourOwn(Explorer):
         if self.pen is None:
             return
         drawing, width = ImageDraw.Draw(self.sheet), self.width.value
-        with ipycanvas.hold_canvas(self.canvas):
+        with ipycanvas.hold_canvas():
             self.canvas.line_width, self.canvas.line_cap, self.canvas.stroke_style = width, "round", "black"
             self.canvas.stroke_line(*self.pen, x + 0.01, y)  # a line without length would leave no point
         drawing.line((*self.pen, x, y), 0, width)

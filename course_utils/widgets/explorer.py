@@ -41,6 +41,7 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, title: str, controls: list[ipywidgets.Widget], layout: ipywidgets.Widget | None = None):
         self.title, self.drawing, self.lock = title, False, threading.RLock()
         self.sentence = ipywidgets.HTML()
+        # without a tooltip, which breaks an Image in the page: what it shows is said by the sentence
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         super().__init__([ipywidgets.HTML(ASLEEP), layout or ipywidgets.VBox(controls), self.sentence, self.picture])
         for control in controls:
