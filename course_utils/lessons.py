@@ -275,6 +275,8 @@ def server_options(options: Sequence[str] = (), root: Path = ROOT) -> list[str]:
         f"--ServerApp.root_dir={root}",
         "--LabApp.default_url=/lab/tree/my/00_start_here.ipynb",
         "--Application.log_level=ERROR",  # leaves the address as the last thing on the screen
+        # bytes of a message from the page: at Tornado's 10 MB a large photograph cuts the connection
+        "--ServerApp.tornado_settings={'websocket_max_message_size': 67108864}",
         "-y",  # one Ctrl-C is enough
         *(["--KernelManager.transport_encryption=auto"] if zmq.has("curve") else []),  # or each kernel warns
         *(["--no-browser"] if screenless else []),

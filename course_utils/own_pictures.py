@@ -84,7 +84,8 @@ def prepare(image: Image.Image) -> Tensor:
         ValueError: if the picture is empty, one even area.
     """
     x, behind = np.asarray(image, dtype=np.float32), ground(image)
-    x = behind - x if behind > 127 else x - behind
+    lighter, darker = (x - behind).clip(0), (behind - x).clip(0)
+    x = darker if darker.sum() > lighter.sum() else lighter  # of what there is more has been drawn
     if x.max() < 8:
         raise ValueError("image: there is nothing on it but one even area. Draw something, or choose a picture.")
     item = x > 0.1 * x.max()

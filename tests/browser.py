@@ -108,7 +108,7 @@ class Notebook:
             self.page.wait_for_timeout(200)
         raise TimeoutError(f"{self.name}: waited {seconds:g} s for {what}")
 
-    def run_all(self, command: str = "notebook:run-all-cells", seconds: float = 240) -> None:
+    def run_all(self, command: str = "notebook:run-all-cells", seconds: float = 480) -> None:
         """Run every cell, and wait until the last one is done."""
         self.js("for (const c of notebook.widgets) if (c.model.type === 'code') c.model.executionCount = null")
         self.js("void app.commands.execute(given[0])", command)

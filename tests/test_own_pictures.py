@@ -62,7 +62,10 @@ GOOD = {
     "16 bits": lambda: file(Image.fromarray(np.asarray(shirt(), dtype=np.uint16) * 257)),
     "light on dark": lambda: file(ImageOps.invert(shirt())),
     "large JPEG": lambda: file(shirt(mode="RGB").resize((6000, 7800)), "JPEG"),
+    "heavy PNG": lambda: file(shirt()) + bytes(12_000_000),  # more than a server takes unless told to
     "pale": lambda: file(shirt(ground=240, ink=200)),
+    "dark on middling grey": lambda: file(shirt(ground=120, ink=20)),
+    "light on middling grey": lambda: file(shirt(ground=135, ink=235)),
 }
 
 

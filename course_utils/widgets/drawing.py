@@ -92,6 +92,7 @@ class DrawYourOwn(Explorer):
         self.canvas.on_touch_move(lambda touches: self._go_on(*touches[0]))
         self.canvas.on_touch_end(self._end)
         self.canvas.on_touch_cancel(self._end)
+        self.canvas.on_key_down(lambda *_: self.canvas.blur())  # it would keep every key to itself, Tab too
         wide = {"width": "330px"}
         self.width = ipywidgets.IntSlider(20, 2, 60, description="pen (pixels)", style=WIDE, layout=wide)
         self.on_it = ipywidgets.Dropdown(
@@ -153,6 +154,7 @@ class DrawYourOwn(Explorer):
 
     def _end(self, *_: object) -> None:
         if self.pen is not None:  # judged when the pen is lifted
+            self.canvas.blur()
             self.pen, self.problem, self.on_it.value = None, "", self.MINE
             self._changed()
 

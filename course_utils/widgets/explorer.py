@@ -72,6 +72,7 @@ class Explorer(ipywidgets.VBox):
         size = [int(self.picture.width), Image.open(io.BytesIO(self.picture.value)).height // SCALE]
         place = {"grid_area": "1 / 1", "max_width": "100%"}
         self.glass = ipycanvas.Canvas(width=size[0], height=size[1], layout={**place, "width": f"{size[0]}px"})
+        self.glass.on_key_down(lambda *_: self.glass.blur())  # it would keep every key to itself, Tab too
         self.picture.layout.grid_area = "1 / 1"
         for begins, goes_on, ends in (
             (self.glass.on_mouse_down, self.glass.on_mouse_move, (self.glass.on_mouse_up, self.glass.on_mouse_out)),
@@ -92,7 +93,9 @@ class Explorer(ipywidgets.VBox):
         self._point(*place)
 
     def _release(self, *_: object) -> None:
-        self.pressed = False
+        if self.pressed:
+            self.pressed = False
+            self.glass.blur()
 
     def _point(self, *place: object) -> None:
         """Follow the pointer: places that it has left before the next picture is drawn are passed over."""
