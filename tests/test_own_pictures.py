@@ -52,6 +52,12 @@ def transparent() -> Image.Image:
     return image
 
 
+def uneven() -> Image.Image:
+    """Photographed on paper, with the light from the left and some noise."""
+    shade = np.linspace(0, -60, 200) + np.random.default_rng(0).normal(0, 4, (260, 200))
+    return Image.fromarray((np.asarray(shirt(ground=230, ink=40)) + shade).clip(0, 255).astype(np.uint8))
+
+
 GOOD = {
     "PNG": lambda: file(shirt()),
     "JPEG": lambda: file(shirt(mode="RGB"), "JPEG"),
@@ -62,6 +68,7 @@ GOOD = {
     "16 bits": lambda: file(Image.fromarray(np.asarray(shirt(), dtype=np.uint16) * 257)),
     "light on dark": lambda: file(ImageOps.invert(shirt())),
     "large JPEG": lambda: file(shirt(mode="RGB").resize((6000, 7800)), "JPEG"),
+    "in uneven light": lambda: file(uneven()),
     "heavy PNG": lambda: file(shirt()) + bytes(12_000_000),  # more than a server takes unless told to
     "pale": lambda: file(shirt(ground=240, ink=200)),
     "dark on middling grey": lambda: file(shirt(ground=120, ink=20)),
