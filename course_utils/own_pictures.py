@@ -61,9 +61,8 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L")
 
 
-def ground(image: Image.Image) -> tuple[float, float]:
-    """What lies along the border of a grey picture: the median there (0 to 255), and the median distance from it."""
-    x = np.asarray(image, dtype=np.float32)
+def _ground(x: np.ndarray) -> tuple[float, float]:
+    """Of the border of (H, W): its median, and the median distance from that."""
     border = np.concatenate([x[0], x[-1], x[:, 0], x[:, -1]])
     middle = np.median(border)
     return float(middle), float(np.median(np.abs(border - middle)))
@@ -73,9 +72,8 @@ def prepare(image: Image.Image) -> Tensor:
     """A picture as those of the data set are: light on black, cropped, its longer side 28 pixels, in the middle.
 
     What lies along the border is taken for the ground, with some patience for uneven light: it becomes black, and a
-    picture dark on light is negated. The
-    steps are those of Xiao, Rasul and Vollgraf, "Fashion-MNIST" (2017), section 2, but for their sharpening; the
-    brightest pixels become white, as nearly every picture there has white ones.
+    picture dark on light is negated. The steps are those of Xiao, Rasul and Vollgraf, "Fashion-MNIST" (2017), section
+    2, but for their sharpening; the brightest pixels become white, as nearly every picture there has white ones.
 
     Args:
         image: grey (mode L), any size.
@@ -86,15 +84,15 @@ def prepare(image: Image.Image) -> Tensor:
     Raises:
         ValueError: if the picture is empty, one even area.
     """
-    x, (behind, unevenness) = np.asarray(image, dtype=np.float32), ground(image)
+    x = np.asarray(image, dtype=np.float32)
+    behind, unevenness = _ground(x)
     lighter, darker = (x - behind).clip(0), (behind - x).clip(0)
     x = darker if darker.sum() > lighter.sum() else lighter  # of what there is more has been drawn
     if x.max() < 8:
         raise ValueError("image: there is nothing on it but one even area. Draw something, or choose a picture.")
     item = x > min(max(0.1 * x.max(), 4 * unevenness), 0.5 * x.max())
-    x = (x * item * (255 / np.percentile(x[item], 99))).clip(
-        0, 255
-    )  # the very brightest may be a JPEG's noise at an edge
+    white = np.percentile(x[item], 99)  # the very brightest may be a JPEG's noise at an edge
+    x = (x * item * (255 / white)).clip(0, 255)
     rows, columns = (np.flatnonzero(item.any(axis)) for axis in (1, 0))
     x = Image.fromarray(x.astype(np.uint8)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = SIDE / max(x.size)

@@ -112,8 +112,9 @@ class DrawYourOwn(Explorer):
     def put(self, image: Image.Image) -> None:
         """Lay a grey picture on the sheet, as large as it fits, and judge it."""
         size = [max(1, round(length * SIDE / max(image.size))) for length in image.size]
-        self.sheet = Image.new("L", (SIDE, SIDE), round(own_pictures.ground(image)[0]))
-        self.sheet.paste(image.resize(size, Image.Resampling.BILINEAR), tuple((SIDE - length) // 2 for length in size))
+        small = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+        room = [((SIDE - length) // 2, SIDE - length - (SIDE - length) // 2) for length in small.shape]
+        self.sheet = Image.fromarray(np.pad(small, room, mode="edge"))  # its ground goes on to the edge of the sheet
         self.problem = ""
         self._show()
         self._changed()
