@@ -622,7 +622,7 @@ def test_a_file_lies_on_the_sheet_and_a_broken_one_is_answered(sheet):
 
 def test_a_pointer_moves_the_query_and_a_finger_too():
     explorer = widgets.SoftLookup()
-    at = 34 + 240 * (-1.5 + 2.3) / 4.6, 24 + 240 * (2.3 - 0.7) / 4.6
+    at = 34 + 240 * (-1.52 + 2.3) / 4.6, 24 + 240 * (2.3 - 0.73) / 4.6  # steps are 0.1
     explorer._point(*at)
     assert (explorer.right.value, explorer.up.value) == (1.0, 0.8), "a pointer that is not pressed moves nothing"
     explorer._press(*at)

@@ -155,6 +155,12 @@ class Explorer(ipywidgets.VBox):
             ipywidgets.Widget.close(widget)
 
 
+def move_to(sliders: tuple[ipywidgets.FloatSlider, ...], numbers: tuple[float, ...]) -> None:
+    """Set sliders as near to some numbers as their steps allow: the page shows no value in between."""
+    for slider, number in zip(sliders, numbers, strict=True):
+        slider.value = round(number / slider.step) * slider.step
+
+
 def judged(sketch: Sketch, probabilities: Tensor, left: float, width: float = 190, title: str = "probability") -> None:
     """How probable a network holds each class, as bars.
 

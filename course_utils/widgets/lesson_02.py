@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import attention, palette
 from ..sketch import Plane, Sketch
-from .explorer import WIDE, Explorer
+from .explorer import WIDE, Explorer, move_to
 
 REACH = (-2.3, 2.3)
 LEFT, TOP, RIGHT_OF_KEYS = 34, 24, 290  # the keys on the sketch
@@ -46,7 +46,7 @@ class SoftLookup(Explorer):
     def point_at(self, x: float, y: float) -> None:
         """A pointer among the keys moves the query."""
         if x < RIGHT_OF_KEYS:
-            self.right.value, self.up.value = Plane(240, 240, REACH, REACH).numbers(x - LEFT, y - TOP)
+            move_to((self.right, self.up), Plane(240, 240, REACH, REACH).numbers(x - LEFT, y - TOP))
 
     def weights(self) -> Tensor:
         """(6,), for the controls as they stand"""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .. import palette, vae
 from ..sketch import Plane, Sketch
-from .explorer import WIDE, Explorer
+from .explorer import WIDE, Explorer, move_to
 
 LEFT, TOP, RIGHT_OF_MAP = 34, 24, 290  # the map on the sketch
 
@@ -77,7 +77,7 @@ class LatentMap(Explorer):
     def point_at(self, x: float, y: float) -> None:
         """A pointer on the map moves the point."""
         if x < RIGHT_OF_MAP:
-            self.first.value, self.second.value = self.plane().numbers(x - LEFT, y - TOP)
+            move_to((self.first, self.second), self.plane().numbers(x - LEFT, y - TOP))
 
     def map(self, codes: Tensor, mu: Tensor, sigma: Tensor, point: Tensor) -> Plane:
         """All codes, a posterior as an ellipse of ten standard deviations, as one would be a dot, and a point."""
