@@ -90,7 +90,7 @@ def prepare(image: Image.Image) -> Tensor:
     x = darker if darker.sum() > lighter.sum() else lighter  # of what there is more has been drawn
     if x.max() < 8:
         raise ValueError("image: there is nothing on it but one even area. Draw something, or choose a picture.")
-    item = x > min(max(0.1 * x.max(), 4 * unevenness), 0.5 * x.max())
+    item = x > min(max(x.max() / 8, 4 * unevenness), 0.5 * x.max())
     white = np.percentile(x[item], 99)  # the very brightest may be a JPEG's noise at an edge
     x = (x * item * (255 / white)).clip(0, 255)
     rows, columns = (np.flatnonzero(item.any(axis)) for axis in (1, 0))
@@ -99,6 +99,6 @@ def prepare(image: Image.Image) -> Tensor:
     size = [max(1, round(length * scale)) for length in x.size]
     small = np.asarray(x.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR))
     prepared = torch.zeros(1, SIDE, SIDE, dtype=torch.uint8)
-    top, left = ((SIDE - length) // 2 for length in small.shape)
+    top, left = ((SIDE - length + 1) // 2 for length in small.shape)  # the data has its odd pixel there
     prepared[0, top : top + small.shape[0], left : left + small.shape[1]] = torch.from_numpy(small.copy())
     return prepared

@@ -178,4 +178,4 @@ def test_test_pictures_that_were_enlarged_keep_their_names(test_pictures, dark):
         sheet.paste(large, (70, 20))
         again.append(own_pictures.prepare(sheet))
     same = (named(torch.stack(again)) == named(test_pictures)).float().mean().item()
-    assert same >= 0.93  # 0.95 when this was written
+    assert same >= 0.93  # 0.97 when this was written
