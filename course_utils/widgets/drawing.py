@@ -153,8 +153,10 @@ class DrawYourOwn(Explorer):
             drawing.ellipse((place_x - r, place_y - r, place_x + r, place_y + r), 0)
         self.pen = x, y
 
-    def _end(self, *_: object) -> None:
+    def _end(self, *place: object) -> None:
         if self.pen is not None:  # judged when the pen is lifted
+            if len(place) == 2:  # a mouse says where; fingers do not
+                self._go_on(*place)
             self.canvas.blur()
             self.pen, self.problem, self.on_it.value = None, "", self.MINE
             self._changed()

@@ -1,11 +1,11 @@
 """What all explorers have in common."""
 
-import asyncio
 import base64
 import html
 import io
 import re
 import threading
+import time
 from typing import ClassVar
 
 import ipycanvas
@@ -68,7 +68,7 @@ class Explorer(ipywidgets.VBox):
 
     def _under_glass(self) -> ipywidgets.GridBox:
         """The picture, and over it a canvas without anything on it, which tells where a pointer is."""
-        self.pressed, self.pointer = False, None
+        self.pressed, self.followed = False, 0.0
         size = [int(self.picture.width), Image.open(io.BytesIO(self.picture.value)).height // SCALE]
         place = {"grid_area": "1 / 1", "max_width": "100%"}
         self.glass = ipycanvas.Canvas(width=size[0], height=size[1], layout={**place, "width": f"{size[0]}px"})
@@ -90,31 +90,30 @@ class Explorer(ipywidgets.VBox):
 
     def _press(self, *place: object) -> None:
         self.pressed = True
-        self._point(*place)
-
-    def _release(self, *_: object) -> None:
-        if self.pressed:
-            self.pressed = False
-            self.glass.blur()
+        self._follow(place)
 
     def _point(self, *place: object) -> None:
-        """Follow the pointer: places that it has left before the next picture is drawn are passed over."""
-        if not self.pressed:
-            return
-        waiting, self.pointer = self.pointer, place if len(place) == 2 else place[0][0]  # a mouse, or fingers
-        if waiting is None:
-            try:
-                asyncio.get_running_loop().call_later(0.01, self._follow)
-            except RuntimeError:  # outside a notebook nothing else can come in between
-                self._follow()
+        """Places that have waited while a picture was drawn come all at once after it: they are passed over."""
+        if self.pressed and time.monotonic() - self.followed > 0.03:
+            self._follow(place)
 
-    def _follow(self) -> None:
-        with self.lock:
-            (x, y), self.pointer = self.pointer, None
-            self.drawing = True  # one picture for all that is moved
-            self.point_at(x, y)
-            self.drawing = False
-            self._changed()
+    def _release(self, *place: object) -> None:
+        if self.pressed:
+            self.pressed = False
+            self._follow(place)
+            self.glass.blur()
+
+    def _follow(self, place: tuple) -> None:
+        place = (
+            place if len(place) == 2 else next(iter(place[0]), None)
+        )  # a mouse, or fingers, of which none may be left
+        if place is not None:
+            with self.lock:
+                self.drawing = True  # one picture for all that is moved
+                self.point_at(*place)
+                self.drawing = False
+                self._changed()
+        self.followed = time.monotonic()
 
     def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         bundle = super()._repr_mimebundle_(**arguments)
