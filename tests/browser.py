@@ -26,6 +26,21 @@ IN_ERROR = """notebook.widgets.flatMap(c => c.model.type === 'code' ? c.model.ou
 MINUTE = 60_000  # milliseconds, as Playwright wants them
 
 
+def address_of(server: subprocess.Popen) -> tuple[str, str, str, str]:
+    """What a JupyterLab that is starting says of itself: its host and port, the port, the path, and token=..."""
+    watchdog = threading.Timer(150, server.kill)  # ends the loop below where no address ever comes
+    watchdog.start()
+    try:
+        said = ""
+        while not (found := re.search(r"(http://\S+:(\d+))(/lab/tree/\S+)\?(token=\w+)", said)):
+            line = server.stdout.readline()
+            assert line, f"JupyterLab ended without an address:\n{said}"
+            said += line
+        return found.groups()
+    finally:
+        watchdog.cancel()
+
+
 @contextmanager
 def jupyterlab(root: Path, **environment: str) -> Iterator[str]:
     """What ``make lab`` starts, on copies of the lessons below ``root``: the address of the file browser.
@@ -42,20 +57,12 @@ def jupyterlab(root: Path, **environment: str) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    watchdog = threading.Timer(150, server.kill)  # ends the loop below where no address ever comes
-    watchdog.start()
     try:
-        said = ""
-        while not (found := re.search(r"(http://\S+:\d+)/lab/tree/\S+\?(token=\w+)", said)):
-            line = server.stdout.readline()
-            assert line, f"JupyterLab ended without an address:\n{said}"
-            said += line
-        watchdog.cancel()
+        host, _, _, token = address_of(server)
         # read on, or the server waits for ever once the pipe is full
         threading.Thread(target=server.stdout.read, daemon=True).start()
-        yield "{}/lab?{}".format(*found.groups())
+        yield f"{host}/lab?{token}"
     finally:
-        watchdog.cancel()
         server.terminate()
         try:
             server.wait(30)

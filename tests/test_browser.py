@@ -155,7 +155,7 @@ def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None,
         if before == expected:
             wrong.append("nothing has changed")
         for name, end in ends.items():
-            if abs(expected["values"][name] - end) > 0.051:
+            if abs(expected["values"][name] - end) > 0.063:
                 wrong.append(f"{name} is {expected['values'][name]}, not {end}")
         if not wrong:
             return expected
@@ -313,7 +313,7 @@ def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Brows
         before = drawn(explorer, controls)
         for label in ("query, right", "query, up"):
             explorer.move(label, "slider", times=-25)  # as fast as keys come, and nothing waits in between
-        drawn(explorer, controls, before, right=-1.5, up=-1.7)
+        drawn(explorer, controls, before, right=-2, up=-2)
 
         assert not explorer.asleep.is_visible()
         notebook.js("await context.session.kernel.restart()")

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from contextlib import suppress
@@ -18,6 +17,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import lessons
+from tests.browser import address_of
 
 EXPLORER = """\
 from IPython.display import display
@@ -220,15 +220,8 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             stderr=subprocess.STDOUT,
             text=True,
         )
-        watchdog = threading.Timer(150, server.kill)  # ends the loop below where no address ever comes
-        watchdog.start()
         try:
-            said = ""
-            while not (address := re.search(r"(http://\S+:(\d+))(/lab/tree/\S+)\?(token=\w+)", said)):
-                line = server.stdout.readline()
-                assert line, f"JupyterLab ended without an address:\n{said}"
-                said += line
-            host, other_port, path, token = address.groups()
+            host, other_port, path, token = address_of(server)
             assert int(other_port) != port
             assert path == "/lab/tree/my/00_start_here.ipynb"
             wait_until_somebody_listens(int(other_port))  # the address is said a moment before
@@ -248,7 +241,6 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             rest = server.communicate(timeout=60)[0]
         finally:
             server.kill()
-            watchdog.cancel()
             os.close(keyboard)
             os.close(terminal)
     assert server.returncode == 0

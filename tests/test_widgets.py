@@ -619,24 +619,44 @@ def test_a_file_lies_on_the_sheet_and_a_broken_one_is_answered(sheet):
 # ---- A pointer on the picture
 
 
+def latent_map() -> widgets.LatentMap:
+    return widgets.LatentMap({1.0: vae.VAE(2, (8,))}, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+
+
 def test_a_pointer_moves_the_query_and_a_finger_too():
     explorer = widgets.SoftLookup()
-    at = 34 + 240 * (-1.52 + 2.3) / 4.6, 24 + 240 * (2.3 - 0.73) / 4.6  # steps are 0.1
-    explorer._point(*at)
-    assert (explorer.right.value, explorer.up.value) == (1.0, 0.8), "a pointer that is not pressed moves nothing"
-    explorer._press(*at)
-    assert (explorer.right.value, explorer.up.value) == pytest.approx((-1.5, 0.7))
-    explorer._release([])
-    explorer._press([(154.0, 144.0)])
-    assert (explorer.right.value, explorer.up.value) == pytest.approx((0, 0))
-    explorer._release([(2000.0, 144.0)])
-    assert (explorer.right.value, explorer.up.value) == pytest.approx((0, 0)), "beyond the keys"
-    explorer._press([(-500.0, -500.0)])
-    assert (explorer.right.value, explorer.up.value) == (-2, 2), "as far as the sliders go"
+
+    def after(event: str, *places: tuple[float, float]) -> tuple[float, float]:
+        """Where the query is after what the page says of a mouse, or of fingers."""
+        touches = [{"x": x, "y": y} for x, y in places]
+        content = {"touches": touches} if event.startswith("touch") else touches[0]
+        explorer.glass._handle_frontend_event(None, {"event": event, **content}, [])
+        return explorer.right.value, explorer.up.value
+
+    at = 34 + 240 * (-1.52 + 2.3) / 4.6, 24 + 240 * (2.3 - 0.73) / 4.6  # steps are 1 / 8
+    middle, beyond_the_keys, beyond_the_sliders = (154, 144), (2000, 144), (-500, -500)
+    assert after("mouse_move", at) == (1.0, 0.75), "a pointer that is not pressed moves nothing"
+    assert after("mouse_down", at) == (-1.5, 0.75)
+    assert after("mouse_up", middle) == (0, 0)
+    assert after("touch_start", at, middle) == (-1.5, 0.75), "the first finger"
+    assert after("touch_end") == (-1.5, 0.75), "fingers that are lifted are nowhere"
+    assert after("touch_move", middle) == (-1.5, 0.75)
+    assert after("mouse_down", beyond_the_keys) == (-1.5, 0.75)
+    assert after("mouse_out", beyond_the_sliders) == (-2, 2)
+
+
+def test_sliders_that_are_moved_by_code_have_steps_without_rounding():
+    look_up, game, latents = widgets.SoftLookup(), widgets.OneDimensionalGame(), latent_map()
+    for slider in (look_up.right, look_up.up, game.mean, game.width, latents.first, latents.second):
+        width = slider.max - slider.min
+        for place in range(round(width / slider.step) + 1):
+            value = slider.min + place * slider.step
+            percentage = (value - slider.min) * 100 / width  # to which the page's slider goes, and back
+            assert percentage * width / 100 + slider.min == value, slider.description
 
 
 def test_a_pointer_moves_the_point_on_the_map_and_stale_places_are_passed_over():
-    explorer = widgets.LatentMap({1.0: vae.VAE(2, (8,))}, torch.zeros(3, 1, 28, 28, dtype=torch.uint8))
+    explorer = latent_map()
     drawn = []
     explorer.picture.observe(lambda change: drawn.append(change["new"]), "value")
 
@@ -644,6 +664,6 @@ def test_a_pointer_moves_the_point_on_the_map_and_stale_places_are_passed_over()
     for x in range(40, 220):
         explorer._point(x, 149)
     explorer._release(217, 149 - 250 / 4)
-    assert (explorer.first.value, explorer.second.value) == pytest.approx((-4 + (217 - 34) / 30, 2.0), abs=0.051)
+    assert (explorer.first.value, explorer.second.value) == pytest.approx((-4 + (217 - 34) / 30, 2.0), abs=1 / 16)
     assert drawn[-1] == explorer.draw()[0]._repr_png_()
     assert len(drawn) < 20, "of 182 places"

@@ -6,6 +6,8 @@ import io
 import re
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import ClassVar
 
 import ipycanvas
@@ -66,6 +68,17 @@ class Explorer(ipywidgets.VBox):
             finally:
                 self.drawing = False
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One picture for all controls that are moved in here."""
+        with self.lock:
+            self.drawing = True
+            try:
+                yield
+            finally:
+                self.drawing = False
+            self._changed()
+
     def _under_glass(self) -> ipywidgets.GridBox:
         """The picture, and over it a canvas without anything on it, which tells where a pointer is."""
         self.pressed, self.followed = False, 0.0
@@ -74,45 +87,35 @@ class Explorer(ipywidgets.VBox):
         self.glass = ipycanvas.Canvas(width=size[0], height=size[1], layout={**place, "width": f"{size[0]}px"})
         self.glass.on_key_down(lambda *_: self.glass.blur())  # it would keep every key to itself, Tab too
         self.picture.layout.grid_area = "1 / 1"
-        for begins, goes_on, ends in (
-            (self.glass.on_mouse_down, self.glass.on_mouse_move, (self.glass.on_mouse_up, self.glass.on_mouse_out)),
-            (
-                self.glass.on_touch_start,
-                self.glass.on_touch_move,
-                (self.glass.on_touch_end, self.glass.on_touch_cancel),
-            ),
+        for handler, of_mouse, of_fingers in (
+            (self._press, self.glass.on_mouse_down, self.glass.on_touch_start),
+            (self._point, self.glass.on_mouse_move, self.glass.on_touch_move),
+            (self._release, self.glass.on_mouse_up, self.glass.on_touch_end),
+            (self._release, self.glass.on_mouse_out, self.glass.on_touch_cancel),
         ):
-            begins(self._press)
-            goes_on(self._point)
-            for end in ends:
-                end(self._release)
+            of_mouse(handler)
+            of_fingers(lambda fingers, handler=handler: handler(*(fingers[0] if fingers else ())))
         return ipywidgets.GridBox([self.picture, self.glass], layout={"justify_items": "flex-start"})
 
-    def _press(self, *place: object) -> None:
+    def _press(self, *place: float) -> None:
         self.pressed = True
-        self._follow(place)
+        self._follow(*place)
 
-    def _point(self, *place: object) -> None:
+    def _point(self, *place: float) -> None:
         """Places that have waited while a picture was drawn come all at once after it: they are passed over."""
         if self.pressed and time.monotonic() - self.followed > 0.03:
-            self._follow(place)
+            self._follow(*place)
 
-    def _release(self, *place: object) -> None:
+    def _release(self, *place: float) -> None:
         if self.pressed:
             self.pressed = False
-            self._follow(place)
+            self._follow(*place)
             self.glass.blur()
 
-    def _follow(self, place: tuple) -> None:
-        place = (
-            place if len(place) == 2 else next(iter(place[0]), None)
-        )  # a mouse, or fingers, of which none may be left
-        if place is not None:
-            with self.lock:
-                self.drawing = True  # one picture for all that is moved
+    def _follow(self, *place: float) -> None:
+        if place:  # when the last finger is lifted, nothing says where
+            with self.together():
                 self.point_at(*place)
-                self.drawing = False
-                self._changed()
         self.followed = time.monotonic()
 
     def _repr_mimebundle_(self, **arguments) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -154,8 +157,12 @@ class Explorer(ipywidgets.VBox):
             ipywidgets.Widget.close(widget)
 
 
-def move_to(sliders: tuple[ipywidgets.FloatSlider, ...], numbers: tuple[float, ...]) -> None:
-    """Set sliders as near to some numbers as their steps allow: the page shows no value in between."""
+def move_to(sliders: Sequence[ipywidgets.FloatSlider], numbers: Sequence[float]) -> None:
+    """Set sliders as near to some numbers as their steps allow: the page shows no value in between.
+
+    Steps and ends have to be exact in binary, as 1/8 is. The page sends what it has rounded back, and would so undo
+    the next move.
+    """
     for slider, number in zip(sliders, numbers, strict=True):
         slider.value = round(number / slider.step) * slider.step
 

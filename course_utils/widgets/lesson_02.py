@@ -28,10 +28,9 @@ class SoftLookup(Explorer):
 
     def __init__(self):
         wide = {"width": "300px"}
-        self.right = ipywidgets.FloatSlider(
-            1.0, min=-2, max=2, step=0.1, description="query, right", style=WIDE, layout=wide
-        )
-        self.up = ipywidgets.FloatSlider(0.8, min=-2, max=2, step=0.1, description="query, up", style=WIDE, layout=wide)
+        eighths = {"min": -2, "max": 2, "step": 1 / 8, "readout_format": ".3f", "style": WIDE, "layout": wide}
+        self.right = ipywidgets.FloatSlider(1.0, description="query, right", **eighths)
+        self.up = ipywidgets.FloatSlider(0.75, description="query, up", **eighths)
         self.d = ipywidgets.SelectionSlider(options=[2, 8, 32, 128, 512], description="d", style=WIDE, layout=wide)
         self.scaled = ipywidgets.Checkbox(True, description="divide by the root of d", indent=False)
         small = {"width": "50px"}

@@ -26,7 +26,7 @@ class Ravine(Explorer):
 
         self.optimizer = ipywidgets.Dropdown(options=list(self.OPTIMIZERS), description="optimizer", style=WIDE)
         self.rate = ipywidgets.FloatLogSlider(
-            0.09, min=-3, max=1, step=0.02, description="rate", style=WIDE, layout={"width": "330px"}
+            10**-1.04, min=-3, max=1, step=0.02, description="rate", style=WIDE, layout={"width": "330px"}
         )
         self.momentum = slider("momentum", 0.8, 0.0, 0.98, 0.01)
         self.noise = slider("noise", 0.0, 0.0, 5.0, 0.1)

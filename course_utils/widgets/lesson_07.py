@@ -10,7 +10,7 @@ from torch.distributions import Normal
 
 from .. import dcgan, palette
 from ..sketch import Plane, Sketch
-from .explorer import WIDE, Explorer
+from .explorer import WIDE, Explorer, move_to
 
 
 class OneDimensionalGame(Explorer):
@@ -28,8 +28,9 @@ class OneDimensionalGame(Explorer):
 
     def __init__(self):
         number = {"style": WIDE, "layout": {"width": "330px"}}
-        self.mean = ipywidgets.FloatSlider(2.5, min=-5, max=5, step=0.05, description="mean of fakes", **number)
-        self.width = ipywidgets.FloatSlider(0.6, min=0.1, max=3, step=0.05, description="their width", **number)
+        fine = {"step": 1 / 32, "readout_format": ".3f", **number}
+        self.mean = ipywidgets.FloatSlider(2.5, min=-4, max=4, description="mean of fakes", **fine)
+        self.width = ipywidgets.FloatSlider(0.625, min=0.125, max=2.125, description="their width", **fine)
         self.loss = ipywidgets.Dropdown(options=list(self.LOSSES), description="loss of G", **number)
         self.step = ipywidgets.Button(description="one step of G")
         self.step.on_click(self._step)
@@ -59,13 +60,9 @@ class OneDimensionalGame(Explorer):
         return -torch.autograd.grad(torch.stack(losses).sum(), places)[0]
 
     def _step(self, button: object = None) -> None:
-        with self.lock:
-            of_mean, of_width = self.slopes()
-            self.drawing = True  # one picture for both
-            self.mean.value -= self.RATE * of_mean
-            self.width.value = max(self.width.min, self.width.value - self.RATE * of_width)
-            self.drawing = False
-            self._changed()
+        with self.together():
+            sliders, slopes = (self.mean, self.width), self.slopes()
+            move_to(sliders, [s.value - self.RATE * slope for s, slope in zip(sliders, slopes, strict=True)])
 
     def draw(self) -> tuple[Sketch, str]:
         real, fakes = self.densities()

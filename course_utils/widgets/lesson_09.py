@@ -32,8 +32,9 @@ class LatentMap(Explorer):
         options = [(f"{beta:g}", beta) for beta in models]
         self.beta = ipywidgets.SelectionSlider(options=options, value=1.0, description="beta", **number)
         self.item = ipywidgets.IntSlider(0, 0, min(len(images) - 1, 200), description="item", **number)
-        self.first = ipywidgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="point: first", **number)
-        self.second = ipywidgets.FloatSlider(0.0, min=-4, max=4, step=0.1, description="point: second", **number)
+        eighths = {"min": -4, "max": 4, "step": 1 / 8, "readout_format": ".3f", **number}
+        self.first = ipywidgets.FloatSlider(0.0, description="point: first", **eighths)
+        self.second = ipywidgets.FloatSlider(0.0, description="point: second", **eighths)
         controls = [self.beta, self.item, self.first, self.second]
         layout = ipywidgets.HBox(
             [ipywidgets.VBox(controls[:2]), ipywidgets.VBox(controls[2:])], layout={"flex_flow": "row wrap"}
