@@ -61,9 +61,7 @@ def copy_new(root: Path = ROOT) -> list[Path]:
     """Copy the lessons that are not yet in ``my/`` there, overwriting nothing. Returns the new copies."""
     mine = root / "my"
     mine.mkdir(exist_ok=True)
-    new = [path for path in lessons(root) if not (mine / path.name).exists()]
-    # copyfile leaves permissions behind: the copy of a write-protected lesson can be written
-    return [shutil.copyfile(path, mine / path.name) for path in new]
+    return [_copy(path, mine / path.name) for path in lessons(root) if not (mine / path.name).exists()]
 
 
 def reset(name: str, root: Path = ROOT) -> Path | None:
@@ -81,8 +79,18 @@ def reset(name: str, root: Path = ROOT) -> Path | None:
         while kept.exists():
             kept = copy.with_name(f"{old}_{next(number)}.ipynb")
         copy.rename(kept)
-    shutil.copyfile(lesson, copy)
+    _copy(lesson, copy)
     return kept
+
+
+def _copy(lesson: Path, copy: Path) -> Path:
+    """Signed, as Jupyter shows no widget in a notebook that nobody trusts."""
+    from nbformat import read
+    from nbformat.sign import NotebookNotary
+
+    shutil.copyfile(lesson, copy)  # leaves permissions behind: the copy of a write-protected lesson can be written
+    NotebookNotary().sign(read(copy, as_version=4))
+    return copy
 
 
 # -- execution

@@ -340,6 +340,25 @@ def test_02_survives_dragging_a_restart_and_fifty_runs(lab: str, chromium: Brows
         notebook.close()
 
 
+def test_02_is_seen_when_it_is_opened_again(lab: str, chromium: Browser) -> None:
+    call = "widgets.SoftLookup"
+    notebook = Notebook(chromium, lab, "02_attention")
+    try:
+        for cell in (1, 2, notebook.cell(call)[0]):  # what finds the course, the imports, the explorer
+            notebook.run_cell(cell)
+        expected = drawn(find_explorer(notebook, call), EXPLORERS["02"][call])
+        notebook.js("await app.commands.execute('docmanager:save')")
+        notebook.close()
+        notebook = Notebook(chromium, lab, "02_attention")
+        explorer = Explorer(notebook, call)
+        explorer.asleep.wait_for(state="visible")
+        assert explorer.says(expected["sentence"])
+        assert hashlib.sha256(browser.png(explorer.picture)).hexdigest() == expected["picture"]
+        assert notebook.complaints == []
+    finally:
+        notebook.close()
+
+
 def test_00_restarted_and_run_twice(lab: str, chromium: Browser) -> None:
     notebook = Notebook(chromium, lab, "00_start_here")
     try:

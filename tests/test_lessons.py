@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from course_utils import lessons
@@ -46,7 +47,8 @@ def write(path: Path, *cells: nbformat.NotebookNode) -> None:
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Path:
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))  # where signatures are kept
     root = tmp_path / "a course"  # with a space in its name
     root.mkdir()
     write(root / "notebooks" / "00_start_here.ipynb", *CELLS)
@@ -57,6 +59,13 @@ def course(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", ["1", "01", "01_convolution"])
 def test_a_lesson_has_three_names(course: Path, name: str) -> None:
     assert lessons.find(name, course).name == "01_convolution.ipynb"
+
+
+def test_copies_are_trusted(course: Path) -> None:
+    copies = [*lessons.copy_new(course), course / "my" / "01_convolution.ipynb"]
+    lessons.reset("1", course)
+    for copy in copies:
+        assert NotebookNotary().check_signature(nbformat.read(copy, 4))
 
 
 @pytest.mark.parametrize("name", ["2", "01_", "convolution", "-1", ""])
