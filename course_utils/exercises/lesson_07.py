@@ -1224,7 +1224,7 @@ def drawn_discriminator(draw: Draw) -> tuple[int, Tensor]:
 
 
 def spherical(a, b, t):
-    """(D,), (D,), a float from 0 to 1 -> the point at t on the way from a to b round the origin, (D,)
+    """(n,), (n,), a float from 0 to 1 -> the point at t on the way from a to b round the origin, (n,)
 
     sin((1 - t) w) / sin(w) * a + sin(t w) / sin(w) * b, where w is the angle between a and b, which may have any
     lengths; where they point the same way (w = 0) the straight line, (1 - t) a + t b. They are never opposite.
