@@ -169,13 +169,15 @@ class Notebook:
 
 
 def png(image: Locator) -> bytes:
-    """The bytes of a picture as it stands on the page."""
+    """The bytes of a picture as it stands on the page; none while it changes, or where it cannot be seen."""
     return base64.b64decode(
         image.evaluate(
             """async image => {
-                await image.decode();  // an image that cannot be seen is no image
-                const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
-                return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
+                try {
+                    await image.decode();
+                    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+                    return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
+                } catch { return ''; }
             }"""
         )
     )

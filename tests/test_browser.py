@@ -7,7 +7,8 @@ past all callbacks, and its controls with what they are there.
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -132,6 +133,30 @@ def same(shown: str, value: object) -> bool:
     return shown is value if isinstance(value, bool) else shown == str(value)
 
 
+def until(wrong: Callable[[], list[str]], explorer: Explorer) -> None:
+    """Wait until nothing is wrong any more."""
+    started = time.monotonic()
+    while found := wrong():
+        assert time.monotonic() - started < PATIENCE, "; ".join(found)
+        explorer.page.wait_for_timeout(100)
+
+
+def other_labels(explorer: Explorer, controls: list[tuple]) -> list[str]:
+    """The labels on the page, unless they are those of the controls."""
+    there, expected = sorted(explorer.labels()), sorted(label for label, *_ in controls)
+    return [] if there == expected else [f"controls are called {there} instead of {expected}"]
+
+
+def unlike(explorer: Explorer, expected: dict) -> list[str]:
+    """What of sentence and picture is not as expected."""
+    found = []
+    if not explorer.says(expected["sentence"]):
+        found.append(f"it says {explorer.sentence.inner_text()!r} instead of {expected['sentence']!r}")
+    if hashlib.sha256(browser.png(explorer.picture)).hexdigest() != expected["picture"]:
+        found.append("the picture is not what draw gives")
+    return found
+
+
 def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None, **ends: float) -> dict:
     """What the explorer should show now, by draw itself, waiting until it does show it.
 
@@ -139,28 +164,25 @@ def drawn(explorer: Explorer, controls: list[tuple], before: dict | None = None,
     """
     valued = {label: (kind, name) for label, kind, name, *_ in controls if kind not in ("button", "play")}
     names = [name for _, name in valued.values()]
-    started = time.monotonic()
-    while True:
-        expected = explorer.notebook.ask("", f"_drawn(_shown, {names})")
+    expected = {}
+
+    def wrong() -> list[str]:
+        expected.update(explorer.notebook.ask("", f"_drawn(_shown, {names})"))
         shown = {label: explorer.shown(label, kind) for label, (kind, _) in valued.items()}
-        wrong = [
+        found = [
             f"{label} shows {shown[label]}, and the explorer has {expected['values'][name]}"
             for label, (_, name) in valued.items()
             if not same(shown[label], expected["values"][name])
         ]
-        if not explorer.says(expected["sentence"]):
-            wrong.append(f"it says {explorer.sentence.inner_text()!r} instead of {expected['sentence']!r}")
-        if hashlib.sha256(browser.png(explorer.picture)).hexdigest() != expected["picture"]:
-            wrong.append("the picture is not what draw gives")
         if before == expected:
-            wrong.append("nothing has changed")
+            found.append("nothing has changed")
         for name, end in ends.items():
             if abs(expected["values"][name] - end) > 0.063:
-                wrong.append(f"{name} is {expected['values'][name]}, not {end}")
-        if not wrong:
-            return expected
-        assert time.monotonic() - started < PATIENCE, "; ".join(wrong)
-        explorer.page.wait_for_timeout(100)
+                found.append(f"{name} is {expected['values'][name]}, not {end}")
+        return found + unlike(explorer, expected)
+
+    until(wrong, explorer)
+    return expected
 
 
 def find_explorer(notebook: Notebook, call: str) -> Explorer:
@@ -273,7 +295,7 @@ def test_lesson(path: Path, root: Path, lab: str, chromium: Browser, tmp_path: P
         assert EXPLORERS[path.stem[:2]], "each lesson has an explorer"
         for call, controls in EXPLORERS[path.stem[:2]].items():
             explorer = find_explorer(notebook, call)
-            assert sorted(explorer.labels()) == sorted(label for label, *_ in controls)
+            until(partial(other_labels, explorer, controls), explorer)
             moved = [control for control in controls if control[2]]
             before = drawn(explorer, moved)
             for label, kind, name, *typed in moved:
@@ -352,8 +374,7 @@ def test_02_is_seen_when_it_is_opened_again(lab: str, chromium: Browser) -> None
         notebook = Notebook(chromium, lab, "02_attention")
         explorer = Explorer(notebook, call)
         explorer.asleep.wait_for(state="visible")
-        assert explorer.says(expected["sentence"])
-        assert hashlib.sha256(browser.png(explorer.picture)).hexdigest() == expected["picture"]
+        until(partial(unlike, explorer, expected), explorer)
         assert notebook.complaints == []
     finally:
         notebook.close()
