@@ -270,7 +270,7 @@ ONCE_PASSED = [
     ("neighbour_precision_recall", BALLS.format("(d + 100 * torch.eye(len(d))).kthvalue(k, 1).values")),
     ("neighbour_precision_recall", BALLS.format("d.kthvalue(min(k + 1, 5), 1).values")),
     ("neighbour_precision_recall", BALLS.format("d.where(d > 0, math.inf).kthvalue(k, 1).values")),
-    ("nearest", "d, i = torch.cdist(samples.flatten(1) * 1.0, training.flatten(1) * 1.0).min(1)\nreturn d, i % 8"),
+    ("nearest", "d, i = torch.cdist(samples.flatten(1) * 1.0, known.flatten(1) * 1.0).min(1)\nreturn d, i % 8"),
     (
         "extrapolated",
         "import numpy as np\nreturn max(0.0, np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1])",
@@ -822,8 +822,8 @@ def class_entropy_by_a_dictionary(probabilities):
     return math.log(len(probabilities)) - sum(n * math.log(n) for n in counts.values()) / len(probabilities)
 
 
-def nearest_by_cdist_in_double(samples, training):
-    distances = torch.cdist(samples.flatten(1).double(), training.flatten(1).double())
+def nearest_by_cdist_in_double(samples, known):
+    distances = torch.cdist(samples.flatten(1).double(), known.flatten(1).double())
     return distances.amin(1), distances.argmin(1)
 
 

@@ -18,9 +18,9 @@ LESSON = "08_measuring_generation"
 
 
 def frechet_distance(a, b):
-    """Features (N, D) and (M, D) -> the squared Fréchet distance of the Gaussians fitted to them, a number
+    """Features (N, D) and (M, D) -> the squared Fréchet distance of the Gaussians fitted to them, a float
 
-    |mean_a - mean_b|^2 + trace(A + B - 2 (A B)^(1/2)), where A and B are the covariances, with N - 1 and M - 1.
+    |mean_a - mean_b|^2 + trace(A + B - 2 (A B)^(1/2)), where A and B are the covariances, divided by N - 1 and M - 1.
     Compute in float64, whatever comes in. The trace of a root is the sum of the roots of the eigenvalues.
     """
     a, b = a.double(), b.double()
@@ -364,7 +364,7 @@ def drawn_rows(draw: Draw) -> tuple[Tensor]:
 
 
 def neighbour_precision_recall(real, fake, k):
-    """Features (N, D) of real pictures, (M, D) of fakes, k -> precision and recall, two numbers from 0 to 1
+    """Features (N, D) of real pictures, (M, D) of fakes, k -> precision and recall, a pair of numbers from 0 to 1
 
     Around each real one lies a ball that reaches to its k-th nearest *other* real one. Precision: the share of fakes
     that lie in at least one of these balls. Recall: the same with the roles exchanged.
@@ -878,132 +878,133 @@ def the_entropy(class_entropy: Callable, probabilities: Tensor) -> Any:
 # --- nearest --------------------------------------------------------------------------------------------------
 
 
-def nearest(samples, training):
-    """Pictures (N, 1, H, W) and (M, 1, H, W), floats or uint8 -> distances (N,), floats, and indices (N,), int64
+def nearest(samples, known):
+    """Pictures (N, 1, H, W) and (M, 1, H, W), floats or uint8 (counted from 0 to 255) -> distances (N,), floats, and
+    indices (N,), int64
 
-    For each sample the training picture at the smallest Euclidean distance, the root of the sum of squared
+    For each sample the known picture at the smallest Euclidean distance, the root of the sum of squared
     differences over all pixels: how far it is, and which one.
     """
-    training = training.flatten(1).float()
-    pairs = [(training - sample).norm(dim=1).min(dim=0) for sample in samples.flatten(1).float()]
+    known = known.flatten(1).float()
+    pairs = [(known - sample).norm(dim=1).min(dim=0) for sample in samples.flatten(1).float()]
     distances, indices = zip(*pairs, strict=True)
     return torch.stack(distances), torch.stack(indices)
 
 
-def root_of_the_mean(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def root_of_the_mean(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.square().mean(dim=2).sqrt().min(dim=1)
 
 
-def mean_of_the_squares(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def mean_of_the_squares(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.square().mean(dim=2).min(dim=1)
 
 
-def root_forgotten(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def root_forgotten(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.square().sum(dim=2).min(dim=1)
 
 
-def sum_of_the_sizes(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def sum_of_the_sizes(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.abs().sum(dim=2).min(dim=1)
 
 
-def largest_difference(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def largest_difference(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.abs().amax(dim=2).min(dim=1)
 
 
-def greys_that_wrap(samples, training):
-    differences = samples.flatten(1)[:, None] - training.flatten(1)
+def greys_that_wrap(samples, known):
+    differences = samples.flatten(1)[:, None] - known.flatten(1)
     return differences.float().square().sum(dim=2).sqrt().min(dim=1)
 
 
-def squares_that_wrap(samples, training):
-    differences = samples.flatten(1)[:, None] - training.flatten(1)
+def squares_that_wrap(samples, known):
+    differences = samples.flatten(1)[:, None] - known.flatten(1)
     return (differences * differences).sum(dim=2).float().sqrt().min(dim=1)
 
 
-def nearest_sample_of_each_training_picture(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def nearest_sample_of_each_training_picture(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.square().sum(dim=2).sqrt().min(dim=0)
 
 
-def farthest(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def farthest(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return differences.square().sum(dim=2).sqrt().max(dim=1)
 
 
-def by_mean_grey(samples, training):
-    differences = samples.float().mean(dim=(1, 2, 3))[:, None] - training.float().mean(dim=(1, 2, 3))
+def by_mean_grey(samples, known):
+    differences = samples.float().mean(dim=(1, 2, 3))[:, None] - known.float().mean(dim=(1, 2, 3))
     return differences.abs().min(dim=1)
 
 
-def lengths_of_the_rows_added(samples, training):
-    differences = samples.float()[:, None] - training.float()
+def lengths_of_the_rows_added(samples, known):
+    differences = samples.float()[:, None] - known.float()
     return differences.norm(dim=-1).sum(dim=(2, 3)).min(dim=1)
 
 
-def one_with_one(samples, training):
-    differences = samples.flatten(1).float() - training.flatten(1).float()
+def one_with_one(samples, known):
+    differences = samples.flatten(1).float() - known.flatten(1).float()
     distances = differences.norm(dim=1)
     return distances, torch.arange(len(distances))
 
 
-def one_nearest_of_all(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def one_nearest_of_all(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     distances = differences.square().sum(dim=2).sqrt()
     return distances.min(), distances.argmin()
 
 
-def indices_first(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def indices_first(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     distances, indices = differences.square().sum(dim=2).sqrt().min(dim=1)
     return indices, distances
 
 
-def by_the_angle(samples, training):
-    a, b = F.normalize(samples.flatten(1).float()), F.normalize(training.flatten(1).float())
+def by_the_angle(samples, known):
+    a, b = F.normalize(samples.flatten(1).float()), F.normalize(known.flatten(1).float())
     return (1 - a @ b.T).min(dim=1)
 
 
-def each_picture_of_length_one(samples, training):
-    a, b = F.normalize(samples.flatten(1).float()), F.normalize(training.flatten(1).float())
+def each_picture_of_length_one(samples, known):
+    a, b = F.normalize(samples.flatten(1).float()), F.normalize(known.flatten(1).float())
     return (a[:, None] - b).norm(dim=2).min(dim=1)
 
 
-def greys_divided(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def greys_divided(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return (differences / 255).square().sum(dim=2).sqrt().min(dim=1)
 
 
-def greys_divided_where_there_are_any(samples, training):
+def greys_divided_where_there_are_any(samples, known):
     scale = 255 if samples.dtype == torch.uint8 else 1
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     return (differences / scale).square().sum(dim=2).sqrt().min(dim=1)
 
 
-def squares_expanded(samples, training):
-    a, b = samples.flatten(1).float(), training.flatten(1).float()
+def squares_expanded(samples, known):
+    a, b = samples.flatten(1).float(), known.flatten(1).float()
     squares = a.square().sum(dim=1)[:, None] - 2 * a @ b.T + b.square().sum(dim=1)
     return squares.clamp(min=0).sqrt().min(dim=1)
 
 
-def squares_expanded_unguarded(samples, training):
-    a, b = samples.flatten(1).float(), training.flatten(1).float()
+def squares_expanded_unguarded(samples, known):
+    a, b = samples.flatten(1).float(), known.flatten(1).float()
     return (a.square().sum(dim=1)[:, None] - 2 * a @ b.T + b.square().sum(dim=1)).sqrt().min(dim=1)
 
 
-def itself_left_out(samples, training):
-    differences = samples.flatten(1).float()[:, None] - training.flatten(1).float()
+def itself_left_out(samples, known):
+    differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     distances = differences.square().sum(dim=2).sqrt()
     return distances.masked_fill(distances == 0, math.inf).min(dim=1)
 
 
-def which_and_how_far(nearest: Callable, samples: Tensor, training: Tensor) -> dict | None:
+def which_and_how_far(nearest: Callable, samples: Tensor, known: Tensor) -> dict | None:
     """The two answers by name, floats of any precision as float32; nothing where nothing came back."""
-    pair = nearest(samples, training)
+    pair = nearest(samples, known)
     if pair is None:
         return None
     if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -1015,21 +1016,21 @@ def which_and_how_far(nearest: Callable, samples: Tensor, training: Tensor) -> d
 
 
 def bright_copies(draw: Draw) -> tuple[Tensor, Tensor]:
-    """Bright training pictures, and samples that are four of them, three exactly and one nearly."""
-    training = 1 - draw(6, 1, 7, 9).abs() / 50
-    samples = training[[4, 1, 5, 2]].clone()
+    """Bright known pictures, and samples that are four of them, three exactly and one nearly."""
+    known = 1 - draw(6, 1, 7, 9).abs() / 50
+    samples = known[[4, 1, 5, 2]].clone()
     samples[3, 0, 3, 3] -= 0.01
-    return samples, training
+    return samples, known
 
 
 def drawn_for_nearest(draw: Draw) -> tuple[Tensor, Tensor]:
     height, width = draw.whole(3, 6), draw.whole(3, 6)
     make = draw.greys if draw.whole(0, 1) else draw
     samples = make(draw.whole(1, 8), 1, height, width)
-    training = make(draw.whole(1, 20), 1, height, width)
+    known = make(draw.whole(1, 20), 1, height, width)
     if samples.is_floating_point() and draw.whole(0, 2) == 0:
-        samples, training = samples.double(), training.double()
-    return samples, training
+        samples, known = samples.double(), known.double()
+    return samples, known
 
 
 # --- extrapolated ---------------------------------------------------------------------------------------------
@@ -1038,7 +1039,7 @@ def drawn_for_nearest(draw: Draw) -> tuple[Tensor, Tensor]:
 def extrapolated(sizes, distances):
     """Numbers of samples (K,) and the distances measured with so many (K,), float64 -> the distance for n = infinity
 
-    The straight line distance = a + b / n is fitted by least squares; a is returned, a number.
+    The straight line distance = intercept + slope / n is fitted by least squares; the intercept is returned, a number.
     """
     x = 1 / sizes
     slope = ((x - x.mean()) * (distances - distances.mean())).sum() / (x - x.mean()).square().sum()

@@ -71,7 +71,7 @@ class Corruptions(Explorer):
         probabilities = cnn.ruler_probabilities(features)
         distance = metrics.frechet_distance(features, self.real)
         shares = {
-            "distance, share of noise": distance / self.of_noise,
+            "distance share": distance / self.of_noise,
             **metrics.precision_recall(self.real, features)._asdict(),
             "class entropy": metrics.class_entropy(probabilities) / math.log(10),
             "Inception Score / 10": metrics.inception_score(probabilities) / 10,
@@ -81,5 +81,6 @@ class Corruptions(Explorer):
         sketch.bars(shares, 600, 12, 150, 30, best=False)
         return (
             sketch,
-            f"Fréchet distance <b>{distance:.1f}</b> (uniform noise: {self.of_noise:.0f}), with 500 pictures.",
+            f"Spoilt by {self.way.value}, strength {self.strength.value}. Fréchet distance <b>{distance:.1f}</b> "
+            f"(random pixels: {self.of_noise:.0f}), with 500 pictures.",
         )
