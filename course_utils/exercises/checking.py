@@ -6,7 +6,7 @@ import inspect
 import linecache
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -79,9 +79,20 @@ def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
 
 
 def outcome_of(function: Callable, exercise: Exercise, case: Case, not_allowed: Forbidden | None = None) -> Outcome:
-    """What a function does on a case: called once, or tried in the exercise's own way."""
+    """What a function does on a case: called once, or tried in the exercise's own way, and judged."""
     tried = function if exercise.trial is None else partial(exercise.trial, function)
-    return run(tried, case, case_names(exercise), gradients=exercise.gradients, not_allowed=not_allowed)
+    came = run(tried, case, case_names(exercise), gradients=exercise.gradients, not_allowed=not_allowed)
+    return judged(came, exercise, case)
+
+
+def judged(came: Outcome, exercise: Exercise, case: Case) -> Outcome:
+    """What came, as the exercise's judge puts it."""
+    if exercise.judge is None or came.error is not None:
+        return came
+    try:
+        return replace(came, value=exercise.judge(came.value, *case.arguments))
+    except Exception as error:  # what came is nothing that could be judged; the error says why
+        return replace(came, value=None, error=error)
 
 
 def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:

@@ -69,6 +69,8 @@ class Exercise:
         fault: the faulty function the notebook shows, for a find-the-fault exercise.
         trial: how to try an answer where calling it once would not show enough (steps in turn, a network that is
             changed): called with the answer and a case's arguments, it returns what is compared.
+        judge: where right answers differ, as those that draw: called with what came (from the trial, if there is one)
+            and a case's arguments, it says in words or numbers what is compared. It runs where the answer does not.
         optional: whether it lies beyond the lesson's core path.
     """
 
@@ -85,6 +87,7 @@ class Exercise:
     tolerance: float = 0.0
     fault: Callable | None = None
     trial: Callable | None = None
+    judge: Callable | None = None
     optional: bool = False
     name: str = field(init=False)
 

@@ -926,9 +926,8 @@ def one_matrix_for_both(positions):
     return 100 * w
 
 
-def a_head_over_positions(left_neighbour: Callable, positions: Tensor) -> dict | None:
+def a_head_over_positions(pair: object, positions: Tensor) -> dict | None:
     """Where a head with the two matrices looks: any two that do what is asked are right."""
-    pair = left_neighbour(positions)
     if pair is None:
         return None
     if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -1471,7 +1470,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=left_neighbour,
-        trial=a_head_over_positions,
+        judge=a_head_over_positions,
         minutes=15,
         difficulty=5,
         optional=True,

@@ -736,17 +736,19 @@ def scaled_by_what_was_left(x, p, training):
     return x * kept / kept.double().mean().item()
 
 
-def many_coins(dropout: Callable, x: Tensor, p: float, training: bool) -> dict:
-    """Twelve calls on two thousand numbers, none of which is 0.
+def many_coins(dropout: Callable, x: Tensor, p: float, training: bool) -> dict[str, Tensor | None]:
+    """Twelve calls on two thousand numbers, none of which is 0, and a gradient through one more."""
+    given = [x.clone() for _ in range(12)]
+    results = [like(x, dropout(one, p, training)).detach().clone() for one in given]
+    leaf = x.clone().requires_grad_()
+    y = like(x, dropout(leaf * 1, p, training))  # a product, as a leaf that wants a gradient cannot be written to
+    gradient = torch.autograd.grad(y.sum(), leaf)[0] if y.requires_grad else None
+    return {"results": torch.stack(results), "given": torch.stack(given), "y": y.detach(), "gradient": gradient}
 
-    A share that differs by 0.04, by which kinds of answers are told apart, is twelve standard deviations off.
-    """
-    results, untouched = [], True
-    for _ in range(12):
-        given = x.clone()
-        results.append(like(x, dropout(given, p, training)).detach().clone())
-        untouched &= given.equal(x)
-    results = torch.stack(results)  # (calls, *x.shape)
+
+def coins_in_words(came: dict[str, Tensor | None], x: Tensor, p: float, training: bool) -> dict[str, str]:
+    """A share that differs by 0.04, by which kinds of answers are told apart, is twelve standard deviations off."""
+    results = came["results"]  # (calls, *x.shape)
     zeros = results == 0
     together = ", ".join(str(axis) for axis in range(x.dim()) if related_along(zeros, axis + 1))
     if together:
@@ -761,8 +763,8 @@ def many_coins(dropout: Callable, x: Tensor, p: float, training: bool) -> dict:
         "the share of zeros": "left to chance" if together else share_in_words(zeros, p),
         "numbers that are not 0 are": factor_in_words((results / x)[~zeros], p),
         "at the next call the zeros are": anew,
-        "x afterwards": "as it was" if untouched else "changed",
-        "gradients": flow_in_words(dropout, x, p, training),
+        "x afterwards": "as it was" if all(given.equal(x) for given in came["given"]) else "changed",
+        "gradients": flow_in_words(came["gradient"], came["y"] / x),
     }
 
 
@@ -806,13 +808,10 @@ def factor_in_words(factors: Tensor, p: float) -> str:
     return next(near, "times another number" if torch.allclose(factors, factors[:1]) else "not scaled all alike")
 
 
-def flow_in_words(dropout: Callable, x: Tensor, p: float, training: bool) -> str:
-    leaf = x.clone().requires_grad_()
-    y = dropout(leaf * 1, p, training)  # a product, as a leaf that wants a gradient cannot be written to
-    if not y.requires_grad:
+def flow_in_words(gradient: Tensor | None, factors: Tensor) -> str:
+    if gradient is None:
         return "do not reach x"
-    gradient = torch.autograd.grad(y.sum(), leaf)[0]
-    return "reach what was kept" if torch.allclose(gradient, (y / x).detach(), rtol=1e-3) else "differ"
+    return "reach what was kept" if torch.allclose(gradient, factors, rtol=1e-3) else "differ"
 
 
 def far_from_zero(draw: Draw, *shape: int) -> Tensor:
@@ -914,14 +913,16 @@ def the_first_pair_only(count, folds, generator):
     return [(torch.cat(others), first)]
 
 
-def what_the_folds_hold(k_fold: Callable, count: int, folds: int) -> dict:
-    """Split twice with one generator, again with another of its seed, and with two of other seeds.
-
-    With 24 places or more, a right answer gives one split for two seeds once in a million times; so two are asked.
-    """
+def five_splits(k_fold: Callable, count: int, folds: int) -> list:
+    """Split twice with one generator, again with another of its seed, and with two of other seeds."""
     generator = torch.Generator().manual_seed(1)
-    first, second = (pairs_of_places(k_fold(count, folds, generator)) for _ in range(2))
-    again, *others = (pairs_of_places(k_fold(count, folds, torch.Generator().manual_seed(seed))) for seed in (1, 2, 3))
+    generators = (generator, generator, *(torch.Generator().manual_seed(seed) for seed in (1, 2, 3)))
+    return [pairs_of_places(k_fold(count, folds, one)) for one in generators]
+
+
+def what_the_folds_hold(splits: list, count: int, folds: int) -> dict:
+    """In 24 places or more, a right answer gives one split for two seeds once in a million times; so two are asked."""
+    first, second, again, *others = splits
     times = Counter(place for _, validation in first for place in validation)
     sizes = [len(validation) for _, validation in first]
     parts = validation_parts(first)
@@ -1492,18 +1493,22 @@ ONE_EACH, SHARED, NOT_THROWN = "one for each picture", "pictures share one", "no
 CALLS = 50  # in all of them two coins that are thrown apart never agree: the chance is 1 in 10**15
 
 
-def batch_after_batch(prepare: Callable, images: Tensor, training: bool) -> dict:
-    """Prepare the same pictures again and again, and look which of them are turned."""
-    turned, kinds, untouched = [], set(), True
-    for _ in range(CALLS):
-        given = images.clone()
-        came = like(images, prepare(given, training))
-        untouched &= given.equal(images)
+def batch_after_batch(prepare: Callable, images: Tensor, training: bool) -> dict[str, Tensor]:
+    """Prepare the same pictures again and again."""
+    given = [images.clone() for _ in range(CALLS)]
+    came = [like(images, prepare(one, training)).detach().clone() for one in given]
+    return {"came": torch.stack(came), "given": torch.stack(given)}  # (CALLS, *images.shape)
+
+
+def turns_in_words(batches: dict[str, Tensor], images: Tensor, training: bool) -> dict[str, str]:
+    """Which pictures are turned, how often, and together with which others."""
+    turned, kinds = [], set()
+    for came in batches["came"]:
         left, right, over = (same_pictures(came, images.flip(axes)) for axes in ((), (-1,), (-2,)))
         kinds.update("upside down" if o else "something else" for o in over[~(left | right)])
         turned.append(right)
     turned = torch.stack(turned)  # (CALLS, N)
-    coins = coins_in_words(turned)
+    coins, untouched = who_shares_a_coin(turned), all(given.equal(images) for given in batches["given"])
     return {
         "pictures neither as they were nor turned left to right": ", ".join(sorted(kinds)) or "none",
         "the share that is turned": "left open" if kinds else half_in_words(turned, coins),
@@ -1525,7 +1530,7 @@ def half_in_words(turned: Tensor, coins: str) -> str:
     return "about half" if near else "not half"
 
 
-def coins_in_words(turned: Tensor) -> str:
+def who_shares_a_coin(turned: Tensor) -> str:
     """Who shares a coin with whom? From (calls, N), which picture was turned at which call."""
     always = turned.all(dim=0) | ~turned.any(dim=0)  # (N,)
     if always.all():
@@ -1702,6 +1707,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=dropout,
         trial=many_coins,
+        judge=coins_in_words,
         minutes=5,
         difficulty=2,
         cases=lambda draw: [
@@ -1771,7 +1777,8 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=k_fold,
-        trial=what_the_folds_hold,
+        trial=five_splits,
+        judge=what_the_folds_hold,
         minutes=8,
         difficulty=2,
         cases=lambda draw: [
@@ -1939,6 +1946,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=prepare,
         trial=batch_after_batch,
+        judge=turns_in_words,
         fault=one_coin_for_the_batch,
         minutes=6,
         difficulty=2,

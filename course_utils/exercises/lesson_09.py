@@ -173,14 +173,19 @@ DRAWN_ANEW = "drawn anew for each number"
 def many_codes(reparameterize: Callable, mu: Tensor, logvar: Tensor) -> dict:
     """Draw a few times for many copies of the pictures, and once as they are, to see what goes back."""
     copies = math.ceil(DRAWS / CALLS / mu.numel())
-    many_mu, many_logvar = mu.repeat(copies, 1), logvar.repeat(copies, 1)
-    untouched, draws = True, []
-    for _ in range(CALLS):
-        given = many_mu.clone(), many_logvar.clone()
-        draws.append(like(many_mu, reparameterize(*given)).detach().clone())
-        untouched &= given[0].equal(many_mu) and given[1].equal(many_logvar)
-    seen = draws_in_words(torch.stack(draws), mu, logvar)
-    seen |= what_goes_back(reparameterize, mu, logvar)
+    many = torch.stack([mu.repeat(copies, 1), logvar.repeat(copies, 1)])
+    given = [many.clone() for _ in range(CALLS)]
+    draws = [like(many[0], reparameterize(*one)).detach().clone() for one in given]
+    leaves = [mu.detach().clone().requires_grad_(), logvar.detach().clone().requires_grad_()]
+    z = like(mu, reparameterize(*(leaf * 1 for leaf in leaves)))  # not the leaves, which cannot be written to
+    received = torch.autograd.grad(z, leaves, weights_of(z), allow_unused=True) if z.requires_grad else (None, None)
+    return {"draws": torch.stack(draws), "given": torch.stack(given), "z": z.detach(), "received": received}
+
+
+def codes_in_words(came: dict, mu: Tensor, logvar: Tensor) -> dict[str, str]:
+    seen = draws_in_words(came["draws"], mu, logvar) | what_goes_back(came["received"], came["z"] - mu)
+    copies = came["given"].unflatten(2, (-1, len(mu))).movedim(1, -3)  # (CALLS, copies, 2, N, D)
+    untouched = copies.equal(torch.stack([mu, logvar]).expand_as(copies))
     return seen | {"mu and logvar afterwards": "as they were" if untouched else "changed"}
 
 
@@ -241,13 +246,15 @@ def shape_in_words(noise: Tensor) -> str:
     return "that of the uniform distribution" if 0.4 < first < 0.445 and second == 0 else "another one"
 
 
-def what_goes_back(reparameterize: Callable, mu: Tensor, logvar: Tensor) -> dict[str, str]:
+def weights_of(z: Tensor) -> Tensor:
+    """What is sent back into z, different for each of its numbers."""
+    return torch.linspace(0.5, 1.5, z.numel(), dtype=z.dtype).view(z.shape)
+
+
+def what_goes_back(received: tuple[Tensor | None, Tensor | None], from_the_mean: Tensor) -> dict[str, str]:
     """The gradients of mu and logvar for one draw, which follow from z itself: 1, and (z - mu) / 2."""
-    leaves = [mu.detach().clone().requires_grad_(), logvar.detach().clone().requires_grad_()]
-    z = like(mu, reparameterize(*(leaf * 1 for leaf in leaves)))  # not the leaves, which cannot be written to
-    weights = torch.linspace(0.5, 1.5, z.numel(), dtype=z.dtype).view(z.shape)
-    received = torch.autograd.grad(z, leaves, weights, allow_unused=True) if z.requires_grad else (None, None)
-    step = (z.detach() - mu) * weights
+    weights = weights_of(from_the_mean)
+    step = from_the_mean * weights
     wanted = {"mu": {"1": weights}, "logvar": {"half of z - mu": step / 2, "z - mu, twice too large": step}}
     words = {}
     for (name, known), gradient in zip(wanted.items(), received, strict=True):
@@ -922,10 +929,8 @@ def linear(pictures: Tensor, to_mu: Tensor, to_logvar: Tensor) -> Tensor:
     return torch.cat([pictures @ to_mu, pictures @ to_logvar], dim=1)
 
 
-def what_the_loss_holds(
-    called_a_vae: Callable, x: Tensor, to_mu: Tensor, to_logvar: Tensor, to_logits: Tensor
-) -> dict[str, str]:
-    """The codes that the decoder is given, the two terms of the loss for just those codes, and whom the loss teaches.
+def codes_and_loss(called_a_vae: Callable, x: Tensor, to_mu: Tensor, to_logvar: Tensor, to_logits: Tensor) -> dict:
+    """The codes that the decoder is given, and a loss with those of its own, and with what goes back from it.
 
     Encoder and decoder are linear: mu = x @ to_mu, logvar = x @ to_logvar and logits = z @ to_logits.
     """
@@ -935,33 +940,48 @@ def what_the_loss_holds(
         codes.append(z)
         return z @ to_logits
 
-    mu, logvar, draws = x @ to_mu, x @ to_logvar, []
-    many = x.repeat(math.ceil(DRAWS / CALLS / mu.numel()), 1)
+    draws = []
+    many = x.repeat(math.ceil(DRAWS / CALLS / len(x) / to_mu.shape[1]), 1)
     for _ in range(CALLS):
         codes.clear()
         called_a_vae(many, lambda pictures: linear(pictures, to_mu, to_logvar), decoder)
         if not codes:
             raise ValueError("the decoder is never asked for logits")
         draws.append(like(many @ to_mu, codes[-1]).detach().clone())
-    seen = draws_in_words(torch.stack(draws), mu, logvar)
     codes.clear()
     to_mu, to_logvar, to_logits = leaves = [w.clone().requires_grad_() for w in (to_mu, to_logvar, to_logits)]
     loss = called_a_vae(x, lambda pictures: linear(pictures, to_mu, to_logvar), decoder)
     z = torch.stack(codes).detach()  # (K, N, D), where K is 1 but for those who average over several draws
-    seen["the loss is"] = terms_in_words(loss, x, z @ to_logits.detach(), mu, logvar)
+    received = (None,) * 3
+    if isinstance(loss, Tensor) and loss.shape == x.shape[:1] and loss.requires_grad:
+        received = torch.autograd.grad(loss, leaves, one_a_picture(x), allow_unused=True)
+    loss = loss.detach() if isinstance(loss, Tensor) else loss
+    return {"draws": torch.stack(draws), "z": z, "loss": loss, "received": received}
+
+
+def one_a_picture(x: Tensor) -> Tensor:
+    """What is sent back into the losses of pictures (N, P), different for each of them; (N,)"""
+    return torch.linspace(0.5, 1.5, len(x), dtype=x.dtype)
+
+
+def what_the_loss_holds(came: dict, x: Tensor, to_mu: Tensor, to_logvar: Tensor, to_logits: Tensor) -> dict[str, str]:
+    """How the codes were drawn, the two terms of the loss for just those of its own, and whom the loss teaches."""
+    mu, logvar, z, loss = x @ to_mu, x @ to_logvar, came["z"], came["loss"]
+    seen = draws_in_words(came["draws"], mu, logvar)
+    seen["the loss is"] = terms_in_words(loss, x, z @ to_logits, mu, logvar)
     if loss.dim() == 0:
         return seen
+    to_mu, to_logvar, to_logits = leaves = [w.clone().requires_grad_() for w in (to_mu, to_logvar, to_logits)]
     noise = (z - mu) / (logvar / 2).exp()
     mu, logvar = x @ to_mu, x @ to_logvar
     logits = (mu + (logvar / 2).exp() * noise) @ to_logits
-    weights = torch.linspace(0.5, 1.5, len(x), dtype=x.dtype)
+    weights = one_a_picture(x)
     terms = {"what the reconstruction says": reconstruction_of(logits, x), "what the KL says": divergence(mu, logvar)}
     terms["what both terms say"] = sum(terms.values())
     wanted = {name: torch.autograd.grad(term, leaves, weights, True, allow_unused=True) for name, term in terms.items()}
-    received = torch.autograd.grad(loss, leaves, weights, allow_unused=True) if loss.requires_grad else (None,) * 3
     for i, whom in enumerate(("the means", "the log variances", "the decoder")):
         known = {name: gradients[i] for name, gradients in reversed(wanted.items())}
-        seen[f"{whom} learn"] = gradient_in_words(received[i], known)
+        seen[f"{whom} learn"] = gradient_in_words(came["received"][i], known)
     return seen
 
 
@@ -1373,6 +1393,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=reparameterize,
         trial=many_codes,
+        judge=codes_in_words,
         minutes=6,
         difficulty=2,
         cases=lambda draw: [
@@ -1648,7 +1669,8 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=called_a_vae,
-        trial=what_the_loss_holds,
+        trial=codes_and_loss,
+        judge=what_the_loss_holds,
         fault=an_autoencoder,
         minutes=8,
         difficulty=3,
