@@ -17,7 +17,7 @@ from torch import nn
 
 from course_utils import convolution, metrics, vae
 from course_utils.exercises import EXERCISES, check, source_of
-from course_utils.exercises.checking import argument_names, outcome_of, try_case
+from course_utils.exercises.checking import argument_names, outcome_of, try_case, wrong_with
 from course_utils.exercises.comparing import difference, same
 
 # What one of the mistakes of lesson 07 makes PyTorch say.
@@ -90,7 +90,7 @@ def test_exercise_is_fit_to_be_set(name):
     for case in [*exercise.named_cases(), *exercise.drawn_cases()]:
         outcome = outcome_of(exercise.reference, exercise, case)
         assert outcome.error is None, (case.name, outcome.error)
-        assert not outcome.altered
+        assert wrong_with(exercise, case, outcome, outcome) is None
 
 
 # --- Wrong work that once passed ----------------------------------------------------------------------------------

@@ -3,18 +3,17 @@
 import ast
 import html
 import inspect
-import linecache
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from torch import Tensor
 
 from .. import palette
 from .comparing import difference, same, say_error
-from .exercise import Case, Exercise, body_of, functions_of
-from .running import Forbidden, Outcome, TimeLimit, run
+from .exercise import Case, Exercise, body_of
+from .running import Forbidden, Outcome, TimeLimit, misfit, own_line, run
 
 MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 COLOURS = {"passed": palette.GREEN, "failed": palette.RED, "not attempted": palette.GREY}
@@ -60,28 +59,34 @@ def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
     name, minutes = exercise.name, exercise.minutes
     if not_attempted(answer, exercise):
         return Verdict(name, "not attempted", f"not attempted yet (about {minutes} minutes)")
-    if complaint := _signature(answer, exercise):
+    if complaint := misfit(answer, argument_names(exercise)):
         return Verdict(name, "failed", complaint)
-    cases = exercise.named_cases()
-    named = try_cases(answer, exercise, cases)
-    right = sum(t.wrong is None for t in named)
-    if right < len(cases):
+    named = try_cases(answer, exercise, exercise.named_cases())
+    drawn = [] if any(t.wrong for t in named) else try_cases(answer, exercise, exercise.drawn_cases())
+    return verdict_of(exercise, named, drawn)
+
+
+def verdict_of(exercise: Exercise, named: list[Try], drawn: list[Try]) -> Verdict:
+    """What the tries come to; drawn ones count where all named ones are right."""
+    count, right = len(exercise.named_cases()), sum(t.wrong is None for t in named)
+    if right < count:
         worst = next(t for t in named if t.wrong is not None)
-        tries, headline = named, f"{right} of {len(cases)} cases right"
+        tries, headline = named, f"{right} of {count} cases right"
     else:
-        drawn = try_cases(answer, exercise, exercise.drawn_cases())
         failed = sorted((t for t in drawn if t.wrong is not None), key=lambda t: t.case.size())
         if not failed:
-            return Verdict(name, "passed", f"all {right} cases right, and {len(drawn)} drawn ones")
+            return Verdict(exercise.name, "passed", f"all {right} cases right, and {len(drawn)} drawn ones")
         worst, tries = failed[0], named + drawn
         headline = f"all {right} named cases right, but {len(failed)} of {len(drawn)} drawn ones wrong"
-    return Verdict(name, "failed", headline, tuple(_details(answer, exercise, worst, tries)))
+    return Verdict(exercise.name, "failed", headline, tuple(_details(exercise, worst, tries)))
 
 
 def outcome_of(function: Callable, exercise: Exercise, case: Case, not_allowed: Forbidden | None = None) -> Outcome:
     """What a function does on a case: called once, or tried in the exercise's own way, and judged."""
     tried = function if exercise.trial is None else partial(exercise.trial, function)
     came = run(tried, case, case_names(exercise), gradients=exercise.gradients, not_allowed=not_allowed)
+    if came.error is not None:
+        came.line = own_line(function, came.error)
     return judged(came, exercise, case)
 
 
@@ -100,7 +105,7 @@ def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
     if expected.error is not None:
         raise expected.error  # a fault of the course, which its tests would have found
     came = outcome_of(answer, exercise, case, Forbidden(exercise.not_allowed, (exercise.reference,)))
-    return Try(case, expected, came, _wrong(expected, came, exercise.tolerance))
+    return Try(case, expected, came, wrong_with(exercise, case, expected, came))
 
 
 def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[Try]:
@@ -163,13 +168,16 @@ def describe(case: Case, names: list[str]) -> str:
     return ", ".join(parts)
 
 
-def _wrong(expected: Outcome, came: Outcome, tolerance: float) -> str | None:
+def wrong_with(exercise: Exercise, case: Case, expected: Outcome, came: Outcome) -> str | None:
+    """What is wrong with an outcome, in words; None if nothing is."""
+    tolerance = exercise.tolerance
     if came.error is not None:
         return say_error(came.error)
     if wrong := difference(expected.value, came.value, tolerance):
         return wrong
-    if came.altered:
-        return f"it changes {came.altered[0]}, which was given to it: work on a copy"
+    for name, before, after in zip(case_names(exercise), case.arguments, came.afterwards, strict=False):
+        if not _untouched(before, after):
+            return f"it changes {name}, which was given to it: work on a copy"
     for name, gradient in expected.gradients.items():
         received = came.gradients[name]
         if gradient is not None and received is None:
@@ -179,11 +187,17 @@ def _wrong(expected: Outcome, came: Outcome, tolerance: float) -> str | None:
     return None
 
 
-def _details(answer: Callable, exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
+def _untouched(before: Any, after: Any) -> bool:
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return bool(before == after)
+    return before.shape == after.shape and before.dtype == after.dtype and before.equal(after.detach())
+
+
+def _details(exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
     """What failed, on which input, on which line of the reader's own, and the sentence that helps."""
     lines = [f"{worst.case.name}: {describe(worst.case, case_names(exercise))}"]
-    if worst.came.error is not None and (line := _own_line(answer, worst.came.error)):
-        lines.append(line)
+    if worst.came.line:
+        lines.append(worst.came.line)
     lines.append(worst.wrong)
     if type(worst.came.error) is NotImplementedError and not str(worst.came.error):  # PyTorch raises it with a text
         lines.append("The line `raise NotImplementedError` still stands in your answer: take it out.")
@@ -194,33 +208,7 @@ def _details(answer: Callable, exercise: Exercise, worst: Try, tries: list[Try])
     return lines
 
 
-def _own_line(answer: Callable, error: BaseException) -> str | None:
-    """The deepest line of the traceback that the reader wrote."""
-    codes = [function.__code__ for function in functions_of(answer)]
-    files = {code.co_filename for code in codes}
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
-    if not own:
-        return None
-    source = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
-    if isinstance(answer, type):
-        return f"your line in {own[-1].name}: {source}"
-    number = own[-1].lineno - codes[0].co_firstlineno + 1 if own[-1].lineno else 0
-    return f"your line {number}: {source}"
-
-
 def _printed(outcome: Outcome) -> str:
     text = " ".join(outcome.printed[:200].split())
     more = f" … ({outcome.characters:,} characters in all)" if outcome.characters > 200 else ""
     return f"it printed: {text}{more}"
-
-
-def _signature(answer: Callable, exercise: Exercise) -> str | None:
-    """Can the answer be called with the exercise's arguments?"""
-    try:
-        inspect.signature(answer).bind(*argument_names(exercise))
-    except TypeError:
-        asked = ", ".join(argument_names(exercise))
-        return f"it should take ({asked}), yours takes {inspect.signature(answer)}: keep the first line of the stub"
-    except ValueError:  # a built-in function, which does not tell
-        return None
-    return None

@@ -10,12 +10,15 @@ import copy
 import ctypes
 import functools
 import importlib
+import inspect
 import io
+import linecache
 import os
 import random
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
@@ -47,7 +50,8 @@ class Outcome:
     value: Any = None
     error: BaseException | None = None
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # by argument, where they are compared
-    altered: list[str] = field(default_factory=list)  # arguments that are no longer what they were
+    afterwards: list = field(default_factory=list)  # the arguments
+    line: str | None = None  # of the answer itself, where the error arose
     printed: str = ""
     characters: int = 0  # printed in all
 
@@ -89,23 +93,12 @@ def run(
     if not_allowed is not None and not_allowed.called:
         outcome.error = ThingItself(not_allowed.called[0])  # also where the answer has swallowed it
     outcome.printed, outcome.characters = paper.getvalue(), paper.characters
-    outcome.altered = [
-        name
-        for name, before, after in zip(names, case.arguments, passed, strict=False)
-        if not _untouched(before, after)
-    ]
+    outcome.afterwards = passed
     return outcome
 
 
 def _copy(argument: Any) -> Any:
     return argument.detach().clone() if isinstance(argument, Tensor) else copy.deepcopy(argument)
-
-
-def _untouched(before: Any, after: Any) -> bool:
-    if not isinstance(before, Tensor):
-        return before == after
-    after = after.detach()
-    return before.shape == after.shape and before.dtype == after.dtype and before.equal(after)
 
 
 def _gradients(value: Any, wanted: list[Tensor], given: list, names: list[str]) -> dict[str, Tensor | None]:
@@ -116,6 +109,32 @@ def _gradients(value: Any, wanted: list[Tensor], given: list, names: list[str]) 
     sent = torch.linspace(0.5, 1.5, value.numel(), dtype=value.dtype).view(value.shape)
     received = torch.autograd.grad(value, wanted, sent, allow_unused=True)
     return {called[id(tensor)]: gradient for tensor, gradient in zip(wanted, received, strict=True)}
+
+
+def own_line(answer: Callable, error: BaseException) -> str | None:
+    """The deepest line of the traceback that the reader wrote."""
+    codes = [function.__code__ for function in functions_of(answer)]
+    files = {code.co_filename for code in codes}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not own:
+        return None
+    source = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
+    if isinstance(answer, type):
+        return f"your line in {own[-1].name}: {source}"
+    number = own[-1].lineno - codes[0].co_firstlineno + 1 if own[-1].lineno else 0
+    return f"your line {number}: {source}"
+
+
+def misfit(answer: Callable, names: list[str]) -> str | None:
+    """What is wrong where an answer cannot be called with arguments of these names."""
+    try:
+        inspect.signature(answer).bind(*names)
+    except TypeError:
+        asked = ", ".join(names)
+        return f"it should take ({asked}), yours takes {inspect.signature(answer)}: keep the first line of the stub"
+    except ValueError:  # a built-in function, which does not tell
+        return None
+    return None
 
 
 # --- What is put back -----------------------------------------------------------------------------------------
