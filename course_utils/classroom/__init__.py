@@ -1,0 +1,1 @@
+"""For a class: release exercises, grade what comes back in isolation, report. See ``python -m course_utils.classroom``."""
