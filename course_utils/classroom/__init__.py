@@ -1,1 +1,1 @@
-"""For a class: release exercises, grade what comes back in isolation, report. See ``python -m course_utils.classroom``."""
+"""For a class: release exercises, grade what comes back in isolation, report (``python -m course_utils.classroom``)."""

@@ -18,7 +18,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Release:
-    """What was handed out, to whom it may concern; ``seed`` is the instructor's secret and never in a student's file."""
+    """What was handed out. ``seed`` is the instructor's secret, and never in a file that students get."""
 
     version: str  # of the course
     exercises: tuple[Assigned, ...]
@@ -75,7 +75,7 @@ class Mark:
     lesson: str
     points: float  # that could be had
     earned: float
-    state: str  # "passed", "failed", "not attempted", "missing" (no such cell), "held" (until a human has looked)
+    state: str  # "passed", "failed", "not attempted", "missing", "held" (until a human has looked)
     headline: str  # as ``check`` says it
     details: list[str] = field(default_factory=list)  # as ``check`` says them, line by line
     sentence: str | None = None  # of the mistake that was recognised
@@ -86,7 +86,7 @@ class Mark:
     timed_out: bool = False
     flags: list[Flag] = field(default_factory=list)
     source: str = ""  # of the answer
-    fingerprint: str = ""  # equal for answers that are equal up to names, comments and layout; "" where too short to say
+    fingerprint: str = ""  # the same for answers that differ in names, comments and layout; "" where too short
 
 
 @dataclass

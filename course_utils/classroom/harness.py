@@ -1,0 +1,248 @@
+"""What runs beside an answer: a nursery that has only imported, and a process forked from it for each exercise.
+
+``sandbox`` starts it inside bubblewrap as ``python -m course_utils.classroom.harness`` and speaks with it over standard
+input and output, in frames: a length, then bytes. No process here ever holds an expected answer: references, known
+mistakes and the course's own block of what is asked are taken out of memory before an answer is read.
+"""
+
+import contextlib
+import importlib
+import json
+import linecache
+import os
+import pkgutil
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
+from typing import BinaryIO
+
+import torch
+
+import course_utils
+from course_utils import exercises
+from course_utils.exercises import checking, running
+from course_utils.exercises.exercise import Case, Draw, Exercise, functions_of
+
+from . import border, confine
+
+FRAME = struct.Struct(">I")
+MOST_STREAM = 64 * 2**20  # bytes that the outcomes of one exercise may take
+NOT_NEEDED = {"classroom", "environment", "first_cell", "lessons", "plots", "sketch", "widgets"}
+
+
+# --- Frames ---------------------------------------------------------------------------------------------------
+
+
+def send(stream: BinaryIO, data: bytes) -> None:
+    stream.write(FRAME.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> bytes | None:
+    """The next frame; None where the stream has ended."""
+    head = stream.read(FRAME.size)
+    return stream.read(FRAME.unpack(head)[0]) if len(head) == FRAME.size else None
+
+
+# --- Taken out of memory --------------------------------------------------------------------------------------
+
+
+def gone():
+    raise NotImplementedError("this part of the course is not there while an answer is graded")
+
+
+def take_out(things: Iterable[object]) -> None:
+    """Leave of functions and classes what can be seen from outside, and nothing of what they do."""
+    parts = ("code", "consts", "names", "stacksize", "linetable", "exceptiontable")
+    empty = {f"co_{part}": getattr(gone.__code__, f"co_{part}") for part in parts}
+    for thing in things:
+        for function in functions_of(thing):
+            if function.__code__.co_code != gone.__code__.co_code:
+                function.__code__ = function.__code__.replace(**empty)
+
+
+def answers_of(exercise: Exercise) -> list[Callable]:
+    """Everything about an exercise that tells how it is, or is not, done."""
+    others = [exercise.judge, exercise.fault]
+    return [exercise.reference, *(m.function for m in exercise.mistakes), *filter(None, others)]
+
+
+def own_blocks(exercise: Exercise) -> list[object]:
+    """The course's own blocks of what is asked: those an answer is not allowed to call, and any of the same name."""
+    found = []
+    for name in exercise.not_allowed:
+        if name.startswith("course_utils."):
+            thing = running._resolve(name)
+            found += members(thing) if isinstance(thing, ModuleType) else [thing]
+    for module in course_modules():
+        found += [thing for thing in members(module) if thing.__name__ == exercise.name]
+    return found
+
+
+def members(module: ModuleType) -> list[FunctionType | type]:
+    """What a module of the course defines."""
+    return [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, FunctionType | type) and thing.__module__ == module.__name__
+    ]
+
+
+def course_modules() -> list[ModuleType]:
+    """Those of floors 1 and 2, imported if they are not yet."""
+    names = {module.name for module in pkgutil.iter_modules(course_utils.__path__)} - NOT_NEEDED - {"exercises"}
+    return [importlib.import_module(f"course_utils.{name}") for name in sorted(names)]
+
+
+# --- In the answer's process ----------------------------------------------------------------------------------
+
+
+def cases_of(exercise: Exercise, job: dict) -> list[Case]:
+    """The named cases with contents of their own, and the drawn ones. The grader draws the same from the same seeds."""
+    named = exercise.cases(Draw(job["named_seed"]))
+    return named + [Case("drawn inputs", *exercise.drawn(Draw(seed))) for seed in job["drawn_seeds"]]
+
+
+def answer_in(job: dict) -> object:
+    """Execute the answer cells, the one that counts last, and return what it defines."""
+    space: dict = {"__name__": "__main__"}
+    for line in job["imports"]:
+        with contextlib.suppress(ImportError):
+            exec(line, space)
+    for name, source in job["cells"]:
+        file = f"<answer {name}>"
+        linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+        counts = name == job["exercise"]
+        with contextlib.nullcontext() if counts else contextlib.suppress(Exception):
+            exec(compile(source, file, "exec"), space)
+    return space.get(job["exercise"])
+
+
+def try_answer(job: dict, send_on: Callable[[bytes], None]) -> None:
+    """Try an answer on every case, and send each outcome on its way before the next case begins."""
+    exercise = exercises.EXERCISES[job["exercise"]]
+    names, argument_names = checking.case_names(exercise), checking.argument_names(exercise)
+    cases = cases_of(exercise, job)
+    take_out(own_blocks(exercise))
+    forbidden = [name for name in exercise.not_allowed if not name.startswith("scipy")]
+
+    paper, failed = running.Paper(), running.Outcome()
+    answer = None
+    try:
+        with contextlib.redirect_stdout(paper), contextlib.redirect_stderr(paper), running.time_limit(running.SECONDS):
+            answer = answer_in(job)
+        if not callable(answer):
+            failed.error = NameError(f"the cell does not define {exercise.name}")
+        elif complaint := running.misfit(answer, argument_names):
+            failed.error = TypeError(complaint)
+    except BaseException as error:
+        failed.error = error
+    for case in cases:
+        if failed.error is not None:
+            send_on(border.encode(failed, []))
+            return
+        outcome = running.run(
+            answer if exercise.trial is None else _tried(exercise.trial, answer),
+            case,
+            names,
+            gradients=exercise.gradients,
+            not_allowed=running.Forbidden(tuple(forbidden)),
+        )
+        if outcome.error is not None:
+            outcome.line = running.own_line(answer, outcome.error)
+        try:
+            data = border.encode(outcome, case.arguments)
+        except Exception as error:
+            data = border.encode(running.Outcome(error=ValueError(str(error))), [])
+        send_on(data)
+        if isinstance(outcome.error, running.TimeLimit):
+            return
+
+
+def _tried(trial: Callable, answer: Callable) -> Callable:
+    return lambda *arguments: trial(answer, *arguments)
+
+
+def live(job: dict, pipe: int) -> None:
+    """The whole life of an answer's process: confined, then tried. Never returns."""
+    try:
+        confine.close_all_but(pipe)
+        if job["confined"]:
+            confine.confine(job["uid"], job["scratch"], job["covered"])
+        if job["exercise"] is None:  # the sandbox only asks whether it works
+            confine.write_all(pipe, b"it works")
+        else:
+            try_answer(job, lambda data: confine.write_all(pipe, data))
+    except OSError as error:
+        confine.write_all(pipe, str(error).encode())
+    finally:
+        os._exit(0)
+
+
+# --- The nursery ----------------------------------------------------------------------------------------------
+
+
+def raise_one(job: dict) -> bytes:
+    """Fork a process for a job and collect what it sends, bounded in time and size: a report, then the stream."""
+    ours, theirs = os.pipe()
+    started = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        live(job, theirs)
+    os.close(theirs)
+    chunks, size, ended = [], 0, "by itself"
+    while True:
+        left = started + job["seconds"] - time.monotonic()
+        if left <= 0:
+            ended = "time"
+            break
+        if not select.select([ours], [], [], left)[0]:
+            continue
+        chunk = os.read(ours, 2**20)
+        if not chunk:
+            break
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MOST_STREAM:
+            ended = "size"
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.close(ours)
+    os.waitpid(child, 0)
+    return b"\n".join((ended.encode(), b"".join(chunks)))
+
+
+def warm_up() -> None:
+    """Import what answers need, and take out of memory what none may know."""
+    course_modules()
+    whole = running.run(lambda x: 2 * x, Case("a first run imports some more", torch.ones(2)), ["x"], gradients=True)
+    border.encode(whole, [])
+    for exercise in exercises.EXERCISES.values():
+        take_out(answers_of(exercise))
+    if os.path.isdir("/proc/self/task") and len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("the nursery has more than one thread: what it forks would hang")
+
+
+def main() -> None:
+    """Serve jobs until standard input ends."""
+    jobs, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    torch.set_num_threads(1)
+    warm_up()
+    send(reports, b"ready")
+    while (frame := receive(jobs)) is not None:
+        send(reports, raise_one(json.loads(frame)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
