@@ -60,6 +60,16 @@ def both_without_keepdim(x, dim):
     return powers / powers.sum(dim)
 
 
+def maximum_by_max_without_keepdim(x, dim):
+    powers = (x - x.max(dim).values).exp()  # as above, but of equal scores one alone gets the gradient
+    return powers / powers.sum(dim, keepdim=True)
+
+
+def both_by_max_without_keepdim(x, dim):
+    powers = (x - x.max(dim).values).exp()
+    return powers / powers.sum(dim)
+
+
 def one_sum_for_everything(x, dim):
     powers = (x - x.max()).exp()
     return powers / powers.sum()
@@ -1021,7 +1031,16 @@ EXERCISES = (
                 "Where all powers have become 0, a small number below the line does not bring the shares back: take "
                 "the largest score off first.",
             ),
-            *(Mistake(f, KEEPDIM) for f in (sum_without_keepdim, maximum_without_keepdim, both_without_keepdim)),
+            *(
+                Mistake(f, KEEPDIM)
+                for f in (
+                    sum_without_keepdim,
+                    maximum_without_keepdim,
+                    both_without_keepdim,
+                    maximum_by_max_without_keepdim,
+                    both_by_max_without_keepdim,
+                )
+            ),
             Mistake(one_sum_for_everything, "Everything together sums to 1: each slice along `dim` should."),
             *(Mistake(f, ALONG_DIM) for f in (always_the_last_axis, always_the_first_axis, always_axis_one)),
             Mistake(
