@@ -666,7 +666,7 @@ EXERCISES = (
         ),
         hints=(
             "`convolution.im2col(x, (kh, kw))` has a column for each window: (N, C*kh*kw, L).",
-            "A filter is a row of C*kh*kw numbers: `weight.flatten(1)`. Rows times columns.",
+            "A filter is a row of C*kh*kw numbers: `weight.flatten(1)`. Rows times columns: `@` takes the batch along.",
             "The bias holds one number for each filter: (O,) must stand on the filter axis, `bias[:, None]`.",
         ),
         mistakes=(
