@@ -98,6 +98,7 @@ class Result:
     files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     crashed: str | None = None  # one line, where grading it failed as a whole
+    digest: str = ""  # of what was graded: the release, the answers, what was accepted
 
     @property
     def earned(self) -> float:

@@ -1,9 +1,11 @@
 """A place where an answer can do no harm: bubblewrap, and in it the nursery that forks a process for each answer."""
 
+import contextlib
 import json
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from . import border, harness
 SECONDS = 40.0  # for all cases of an exercise; one case has ``running.SECONDS``
 START_SECONDS = 120.0
 FIRST_UID = 61_000  # for answers, where the grader is root: nobody's, and another for each sandbox that runs beside it
+MOST_SANDBOXES = 1_000
 COURSE, SCRATCH = "/course", "/scratch"
 COVERED = [COURSE, "/proc"]
 ENVIRONMENT = {
@@ -28,6 +31,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # what forks must not have started threads
     "OPENBLAS_NUM_THREADS": "1",
     "LANG": "C.UTF-8",
+    "TMPDIR": SCRATCH,
 }
 
 
@@ -47,21 +51,20 @@ class Sandbox:
     """Tries answers, one at a time, each in a process of its own.
 
     Args:
-        number: tells sandboxes apart that run at the same time.
         trust: run answers without any isolation, in the grader's account. Only for answers that you have read.
 
     Raises:
         NoSandbox: if there is no bubblewrap, or it is not allowed to do its work.
     """
 
-    def __init__(self, number: int = 0, trust: bool = False):
+    def __init__(self, trust: bool = False):
         if not trust and (sys.platform != "linux" or not shutil.which("bwrap")):
             raise NoSandbox(
                 "Answers are graded in isolation, by bubblewrap, which is not here. On Debian and Ubuntu: "
                 "apt-get install bubblewrap. Elsewhere only --trust is left: it runs what students wrote as you."
             )
         self.trust = trust
-        self.uid = FIRST_UID + number if not trust and os.geteuid() == 0 else None
+        self.claim, self.uid = claimed_uid() if not trust and os.geteuid() == 0 else (None, None)
         self.nursery: subprocess.Popen | None = None
 
     def __enter__(self) -> "Sandbox":
@@ -71,7 +74,7 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the nursery and all that it started."""
+        """End the nursery and all that it started. What is tried after that starts another."""
         if self.nursery is not None:
             self.nursery.kill()
             self.nursery.stdin.close()
@@ -153,6 +156,17 @@ class Sandbox:
         return run if self.trust else [*bubblewrap(), *run]
 
 
+def claimed_uid() -> tuple[socket.socket, int]:
+    """A user id for answers that no other sandbox of this machine has now, and what it is held by."""
+    for uid in range(FIRST_UID, FIRST_UID + MOST_SANDBOXES):
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            claim.bind(f"\0vision-course-{uid}")  # a name in the kernel alone, which goes with the process
+            return claim, uid
+        claim.close()
+    raise NoSandbox(f"{MOST_SANDBOXES} sandboxes run on this machine already")
+
+
 def bubblewrap() -> list[str]:
     """The beginning of a command that runs the rest with a read-only view of Python and the course, and no network."""
     command = ["bwrap", "--die-with-parent", "--new-session", "--clearenv"]
@@ -173,7 +187,7 @@ def bubblewrap() -> list[str]:
             command += ["--ro-bind-try", folder, folder]
     for file in ("/etc/ld.so.cache", "/etc/alternatives"):
         command += ["--ro-bind-try", file, file]
-    command += ["--dir", SCRATCH, "--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
+    command += ["--tmpfs", SCRATCH, "--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
     return [*command, "--remount-ro", "/", "--chdir", "/"]
 
 

@@ -66,21 +66,6 @@ def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
     return verdict_of(exercise, named, drawn)
 
 
-def verdict_of(exercise: Exercise, named: list[Try], drawn: list[Try]) -> Verdict:
-    """What the tries come to; drawn ones count where all named ones are right."""
-    count, right = len(exercise.named_cases()), sum(t.wrong is None for t in named)
-    if right < count:
-        worst = next(t for t in named if t.wrong is not None)
-        tries, headline = named, f"{right} of {count} cases right"
-    else:
-        failed = sorted((t for t in drawn if t.wrong is not None), key=lambda t: t.case.size())
-        if not failed:
-            return Verdict(exercise.name, "passed", f"all {right} cases right, and {len(drawn)} drawn ones")
-        worst, tries = failed[0], named + drawn
-        headline = f"all {right} named cases right, but {len(failed)} of {len(drawn)} drawn ones wrong"
-    return Verdict(exercise.name, "failed", headline, tuple(_details(exercise, worst, tries)))
-
-
 def outcome_of(function: Callable, exercise: Exercise, case: Case, not_allowed: Forbidden | None = None) -> Outcome:
     """What a function does on a case: called once, or tried in the exercise's own way, and judged."""
     tried = function if exercise.trial is None else partial(exercise.trial, function)
@@ -98,6 +83,27 @@ def judged(came: Outcome, exercise: Exercise, case: Case) -> Outcome:
         return replace(came, value=exercise.judge(came.value, *case.arguments))
     except Exception as error:  # what came is nothing that could be judged; the error says why
         return replace(came, value=None, error=error)
+
+
+def verdict_of(
+    exercise: Exercise, named: list[Try], drawn: list[Try], do: Callable[..., Outcome] = outcome_of
+) -> Verdict:
+    """What the tries come to; drawn ones count where all named ones are right.
+
+    Args:
+        do: what mistakes do on a case: called as ``outcome_of(function, exercise, case)``.
+    """
+    count, right = len(exercise.named_cases()), sum(t.wrong is None for t in named)
+    if right < count:
+        worst = next(t for t in named if t.wrong is not None)
+        tries, headline = named, f"{right} of {count} cases right"
+    else:
+        failed = sorted((t for t in drawn if t.wrong is not None), key=lambda t: t.case.size())
+        if not failed:
+            return Verdict(exercise.name, "passed", f"all {right} cases right, and {len(drawn)} drawn ones")
+        worst, tries = failed[0], named + drawn
+        headline = f"all {right} named cases right, but {len(failed)} of {len(drawn)} drawn ones wrong"
+    return Verdict(exercise.name, "failed", headline, tuple(_details(exercise, worst, tries, do)))
 
 
 def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
@@ -118,11 +124,11 @@ def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[T
     return tries
 
 
-def recognise(exercise: Exercise, tries: list[Try]) -> str | None:
+def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] = outcome_of) -> str | None:
     """The sentence of the mistake that does the same as the answer on every case; at worst, but for the dtype."""
     for any_dtype in (False, True):
         for mistake in exercise.mistakes:
-            did = (outcome_of(mistake.function, exercise, t.case) for t in tries)
+            did = (do(mistake.function, exercise, t.case) for t in tries)
             if all(same(t.came, d, exercise.tolerance, any_dtype) for t, d in zip(tries, did, strict=True)):
                 return mistake.sentence
     return None
@@ -131,11 +137,14 @@ def recognise(exercise: Exercise, tries: list[Try]) -> str | None:
 def not_attempted(answer: Callable, exercise: Exercise) -> bool:
     """Is it still the stub, or the fault as the notebook shows it?"""
     body = body_of(answer)
-    if body is None:
-        return False
+    return body is not None and untouched(body, exercise)
+
+
+def untouched(body: list[str], exercise: Exercise) -> bool:
+    """Are these statements those of the stub, or of the fault?"""
     if exercise.fault is not None and body == body_of(exercise.fault):
         return True
-    if isinstance(answer, type):
+    if isinstance(exercise.reference, type):
         body = [statement for statement in body if statement != SUPER_INIT]
         return all(_raises_not_implemented(statement) for statement in body)
     return not body or (len(body) == 1 and _raises_not_implemented(body[0]))
@@ -193,7 +202,7 @@ def _untouched(before: Any, after: Any) -> bool:
     return before.shape == after.shape and before.dtype == after.dtype and before.equal(after.detach())
 
 
-def _details(exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
+def _details(exercise: Exercise, worst: Try, tries: list[Try], do: Callable[..., Outcome]) -> list[str]:
     """What failed, on which input, on which line of the reader's own, and the sentence that helps."""
     lines = [f"{worst.case.name}: {describe(worst.case, case_names(exercise))}"]
     if worst.came.line:
@@ -201,7 +210,7 @@ def _details(exercise: Exercise, worst: Try, tries: list[Try]) -> list[str]:
     lines.append(worst.wrong)
     if type(worst.came.error) is NotImplementedError and not str(worst.came.error):  # PyTorch raises it with a text
         lines.append("The line `raise NotImplementedError` still stands in your answer: take it out.")
-    elif sentence := recognise(exercise, tries):
+    elif sentence := recognise(exercise, tries, do):
         lines.append(sentence)
     if worst.came.characters:
         lines.append(_printed(worst.came))

@@ -133,7 +133,15 @@ def body_of(function: Callable) -> list[str] | None:
         return None
     if not tree.body or not isinstance(tree.body[0], ast.FunctionDef):
         return None
-    statements = tree.body[0].body
+    return statements_of(tree.body[0])
+
+
+def statements_of(definition: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """The same, of a definition that was parsed and need not be executed."""
+    if isinstance(definition, ast.ClassDef):
+        methods = (part for part in definition.body if isinstance(part, ast.FunctionDef))
+        return [statement for method in methods for statement in statements_of(method)]
+    statements = definition.body
     if isinstance(statements[0], ast.Expr) and isinstance(getattr(statements[0].value, "value", None), str):
         statements = statements[1:]
     return [ast.dump(statement) for statement in statements]

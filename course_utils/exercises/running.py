@@ -21,12 +21,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodDescriptorType, ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .exercise import Case, functions_of
 
@@ -264,7 +265,8 @@ class Forbidden:
     """A context in which some calls raise ``ThingItself``, by whatever name or module they are reached.
 
     Python tells a profile function of every call, with the code object or built-in function that is called; so
-    an alias, a ``from ... import`` or a call made inside a library all look the same.
+    an alias, a ``from ... import`` or a call made inside a library all look the same. Built-in functions that call
+    for somebody else, as ``map`` does, are not told of: there PyTorch says itself which of its functions is called.
     """
 
     def __init__(self, names: tuple[str, ...], functions: tuple[Callable, ...] = ()):
@@ -288,10 +290,13 @@ class Forbidden:
 
     def __enter__(self) -> None:
         self.before = sys.getprofile()
+        self.mode = _Told(self._look_at) if self.builtins or self.methods else contextlib.nullcontext()
+        self.mode.__enter__()
         sys.setprofile(self._see)
 
     def __exit__(self, *error: object) -> None:
         sys.setprofile(self.before)
+        self.mode.__exit__(None, None, None)
 
     def _see(self, frame: FrameType, event: str, thing: Any) -> None:
         name = None
@@ -305,9 +310,30 @@ class Forbidden:
                 name = self.methods.get(thing.__name__)
             elif isinstance(thing, BuiltinFunctionType):
                 name = self.builtins.get(thing)
+        self._found(name)
+
+    def _look_at(self, function: Callable) -> None:
+        if isinstance(function, BuiltinFunctionType):
+            self._found(self.builtins.get(function))
+        elif isinstance(function, MethodDescriptorType):
+            self._found(self.methods.get(function.__name__))
+
+    def _found(self, name: str | None) -> None:
         if name is not None:
             self.called.append(name)
             raise ThingItself(name)
+
+
+class _Told(TorchFunctionMode):
+    """PyTorch asks it before each of its own functions runs."""
+
+    def __init__(self, look_at: Callable[[Callable], None]):
+        super().__init__()
+        self.look_at = look_at
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.look_at(function)
+        return function(*args, **(kwargs or {}))
 
 
 def _resolve(name: str) -> Any:

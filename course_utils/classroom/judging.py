@@ -1,0 +1,173 @@
+"""Turn what an answer's process sent back into a mark. Expected answers live here, and only here."""
+
+import ast
+import hashlib
+import hmac
+import math
+from collections.abc import Callable
+from functools import cache, lru_cache
+
+from ..exercises import EXERCISES, checking
+from ..exercises.checking import Try
+from ..exercises.exercise import Case, Exercise
+from ..exercises.running import Outcome, TimeLimit
+from ..lessons import find
+from . import answers, border, harness
+from .records import Assigned, CaseMark, Flag, Mark, Release, Submission
+from .sandbox import Sandbox, Tried
+
+DRAWN = 20
+
+
+class Stopped(Exception):
+    """An answer's process ended before it had answered."""
+
+
+WHY = {
+    "by itself": "its process ended before it answered: os._exit, a crash, or more than it was allowed",
+    "time": "it did not come to an end",
+    "size": "it sent back more than anybody asked for",
+}
+
+
+def drawn_seed(release: Release, exercise: str, number: int) -> int:
+    """What case number so-and-so is drawn from: it tells nothing of the secret, nor of the other cases."""
+    key = (release.seed or 0).to_bytes(8, "big")
+    return int.from_bytes(hmac.digest(key, f"{exercise} {number}".encode(), hashlib.sha256)[:7], "big")
+
+
+class Judge:
+    """Marks answers for one release. Keeps what is the same for all students: cases, right results, known mistakes."""
+
+    def __init__(self, release: Release):
+        self.release = release
+        self.done = lru_cache(maxsize=None)(checking.outcome_of)  # by function, exercise and case
+        self.cases = cache(self._cases)
+
+    def mark(self, assigned: Assigned, submission: Submission, sandbox: Sandbox, accepted: bool = False) -> Mark:
+        """Mark one exercise of one student.
+
+        Args:
+            accepted: whether a human has looked at what the answer reaches for.
+        """
+        exercise = EXERCISES[assigned.name]
+        mark = Mark(assigned.name, assigned.lesson, assigned.points, 0.0, "missing", "there is no such cell")
+        if assigned.name not in submission.answers:
+            return mark
+        mark.source = submission.answers[assigned.name]
+        seen = answers.look_at(mark.source, exercise)
+        mark.fingerprint = seen.fingerprint
+        if not seen.attempted:
+            mark.state, mark.headline = "not attempted", "not attempted"
+            return mark
+        if seen.problem is not None:
+            mark.state, mark.headline = "failed", seen.problem
+            return mark
+        self._try(mark, exercise, submission, sandbox)
+        if seen.fingerprint and seen.fingerprint in ours(assigned.name):
+            mark.flags.append(Flag("twin", "It is the course's own answer, but for names, comments and layout."))
+        if seen.reaches:
+            what = ", ".join(seen.reaches)[:300]
+            mark.flags.append(Flag("reaches", f"It reaches for what an answer has no need of: {what}"))
+            if not accepted and mark.earned:
+                mark.state = "held"
+                mark.headline = f"held until a person has looked at it; as it is, {mark.earned:g} of {mark.points:g}"
+                mark.earned = 0.0
+        return mark
+
+    def job(self, exercise: Exercise, submission: Submission) -> dict:
+        """What the sandbox needs to try an answer: its cells, and what its cases are drawn from."""
+        lesson = [name for name in submission.answers if EXERCISES[name].lesson == exercise.lesson]
+        cells = [name for name in lesson if name != exercise.name] + [exercise.name]
+        return {
+            "exercise": exercise.name,
+            "imports": imports_of(exercise.lesson),
+            "cells": [(name, answers.without_magics(submission.answers[name])) for name in cells],
+            "named_seed": drawn_seed(self.release, exercise.name, 0),
+            "drawn_seeds": [drawn_seed(self.release, exercise.name, number) for number in range(1, DRAWN + 1)],
+        }
+
+    def expected(self, exercise: Exercise, case: Case) -> Outcome:
+        """What is right. A first run may last too long, as PyTorch then imports some more: it does not count."""
+        if isinstance(self.done(exercise.reference, exercise, case).error, TimeLimit):
+            self.done.cache_clear()
+        outcome = self.done(exercise.reference, exercise, case)
+        if outcome.error is not None:
+            raise RuntimeError(f"the course's own answer to {exercise.name} fails: {outcome.error!r}")
+        return outcome
+
+    def _cases(self, name: str) -> list[Case]:
+        nothing = Submission(student=None, answers={name: ""})
+        return harness.cases_of(EXERCISES[name], self.job(EXERCISES[name], nothing))
+
+    def _try(self, mark: Mark, exercise: Exercise, submission: Submission, sandbox: Sandbox) -> None:
+        cases = self.cases(exercise.name)
+        tried = sandbox.try_answer(self.job(exercise, submission))
+        tries = self.tries(exercise, cases, tried)
+        count = len(cases) - DRAWN
+        named, drawn = tries[:count], tries[count:]
+        verdict = checking.verdict_of(exercise, named, drawn, self.done)
+
+        mark.state, mark.headline, mark.details = verdict.state, verdict.headline, list(verdict.details)
+        sentences = {mistake.sentence for mistake in exercise.mistakes}
+        mark.sentence = next((line for line in verdict.details if line in sentences), None)
+        mark.line = next((t.came.line for t in tries if t.wrong is not None), None)
+        mark.timed_out = any(isinstance(t.came.error, TimeLimit) for t in tries) or tried.ended == "time"
+        names = checking.case_names(exercise)
+        mark.cases = [CaseMark(t.case.name, checking.describe(t.case, names), t.wrong) for t in named]
+        mark.drawn, mark.drawn_right = DRAWN, sum(t.wrong is None for t in drawn)
+        shares = sum(t.wrong is None for t in named) / count, mark.drawn_right / DRAWN
+        mark.earned = mark.points if verdict.passed else math.floor(round(100 * mark.points * min(shares), 6)) / 100
+
+    def tries(self, exercise: Exercise, cases: list[Case], tried: Tried) -> list[Try]:
+        """What came, beside what was expected; after a process that ended too soon, one try that says so."""
+        tries = []
+        for case, data in zip(cases, tried.outcomes, strict=False):
+            try:
+                came = checking.judged(border.decode(data, list(case.arguments)), exercise, case)
+            except border.Unreadable as error:
+                came = Outcome(error=error)
+            tries.append(self._compare(exercise, case, came))
+            if isinstance(came.error, TimeLimit):
+                return tries
+        if len(tries) < len(cases) and not (tries and tries[-1].came.error and tried.ended == "by itself"):
+            case = cases[len(tries)]
+            tries.append(self._compare(exercise, case, Outcome(error=Stopped(WHY[tried.ended]))))
+        return tries
+
+    def _compare(self, exercise: Exercise, case: Case, came: Outcome) -> Try:
+        expected = self.expected(exercise, case)
+        try:
+            wrong = checking.wrong_with(exercise, case, expected, came)
+        except Exception as error:  # what came cannot even be compared
+            wrong = f"what came back cannot be compared ({type(error).__name__})"
+        return Try(case, expected, came, wrong)
+
+
+@cache
+def imports_of(lesson: str) -> list[str]:
+    """What a reader of that lesson has imported before the first exercise, a line for each name."""
+    import nbformat
+
+    lines = []
+    for cell in nbformat.read(find(lesson), as_version=4).cells:
+        if "setup" not in cell.metadata.get("tags", ()) or cell.id == "first-cell":
+            continue
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.Import | ast.ImportFrom) and "exercises" not in ast.unparse(node):
+                lines += [ast.unparse(_only(node, alias)) for alias in node.names]
+    return lines
+
+
+def _only(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
+    if isinstance(node, ast.Import):
+        return ast.Import([alias])
+    return ast.ImportFrom(node.module, [alias], node.level)
+
+
+@cache
+def ours(name: str) -> set[str]:
+    """The fingerprints of the reference and of the course's own blocks."""
+    exercise = EXERCISES[name]
+    things: list[Callable] = [exercise.reference, *harness.own_blocks(exercise)]
+    return {answers.fingerprint_of_ours(thing) for thing in things} - {""}
