@@ -53,6 +53,7 @@ def mark(name: str, state: str = "passed", wrong: str | None = None, count: int 
     drawn_right = int(20 * share)
     if state in ("missing", "not attempted"):
         cases, drawn_right = [], 0
+    said = [": ".join(CASES[name][0]), changes.get("line"), wrong, changes.get("sentence")]
     made = Mark(
         exercise=name,
         lesson="01_convolution",
@@ -60,7 +61,7 @@ def mark(name: str, state: str = "passed", wrong: str | None = None, count: int 
         earned=int(100 * points * min(share, drawn_right / 20)) / 100,
         state=state,
         headline=f"{right} of {len(cases)} cases right",
-        details=[f"{cases[0].name}: {cases[0].arguments}", wrong] if wrong else [],
+        details=list(filter(None, said)) if wrong else [],
         cases=cases,
         drawn_right=drawn_right,
         drawn=20 if cases else 0,
@@ -394,6 +395,12 @@ def test_an_answer_that_is_held_is_told_neutrally():
     assert "A person will look at this answer" in found
     assert "reaches" not in page and "6 of 6" not in page and "a detail" not in page
     assert "7 of 13 points so far" in text_of(page)
+
+
+def test_where_there_is_no_answer_none_is_shown():
+    for exercise in (SIZE, FLAT):
+        assert not section(PAGES["s010"], exercise).find("details")
+    assert section(PAGES["s010"], SLIDE).find("details")
 
 
 def test_a_submission_that_could_not_be_graded_is_told_neutrally():

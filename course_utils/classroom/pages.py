@@ -229,7 +229,7 @@ def report_page(results: list[Result], release: Release, anonymous: bool = False
         summary=_summary(totals),
         tenths=_tenths(totals, release.points),
         exercises=[_exercise_row(place, class_) for place in range(len(release.exercises))],
-        misunderstandings=_misunderstandings(class_),
+        misunderstandings=_grouped(class_, lambda mark: mark.sentence),
         unrecognised=_unrecognised(class_, anonymous),
         time_outs=_grouped(class_, lambda mark: "it did not end in time" if mark.timed_out else None),
         alike=_alike(class_, anonymous),
@@ -282,10 +282,6 @@ def _grouped(class_: Class, words_of: Callable[[Mark], str | None]) -> list[Grou
     for group in groups.values():
         group.of = len(class_)
     return sorted(groups.values(), key=lambda group: (-len(group.who), group.exercise, group.words))
-
-
-def _misunderstandings(class_: Class) -> list[Group]:
-    return _grouped(class_, lambda mark: mark.sentence)
 
 
 def trouble(mark: Mark) -> str:
