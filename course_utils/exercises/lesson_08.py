@@ -1542,8 +1542,8 @@ EXERCISES = (
         drawn=drawn_for_nearest,
         hints=(
             "uint8 has no numbers below 0: `.float()` comes before the subtraction.",
-            "`flatten(1)` makes one vector of each picture; for one sample, `training - sample` holds all differences.",
-            "`.norm(dim=1)` of those is the distance to each training picture; `.min(dim=0)` gives value and place.",
+            "`flatten(1)` makes one vector of each picture; for one sample, `known - sample` holds all differences.",
+            "`.norm(dim=1)` of those is the distance to each known picture; `.min(dim=0)` gives value and place.",
         ),
         mistakes=(
             *(
