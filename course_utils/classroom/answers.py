@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..exercises.checking import untouched
@@ -20,15 +20,14 @@ SAFE_MODULES = {
     "random", "re", "scipy", "sklearn", "statistics", "string", "time", "torch", "torchvision", "tqdm", "typing",
     "warnings",
 }  # fmt: skip
-UNSAFE_COURSE = ("course_utils.exercises", "course_utils.classroom", "course_utils.lessons", "course_utils.first_cell")
 UNSAFE_NAMES = {
-    "__builtins__", "__import__", "__loader__", "__spec__", "breakpoint", "compile", "eval", "exec", "globals", "input",
-    "locals", "memoryview", "open",
+    "__builtins__", "__import__", "__loader__", "__spec__", "breakpoint", "compile", "delattr", "dir", "eval", "exec",
+    "getattr", "globals", "input", "locals", "memoryview", "open", "setattr", "vars",
 }  # fmt: skip
 UNSAFE_ATTRIBUTES = {
     "cr_frame", "f_back", "f_builtins", "f_globals", "f_locals", "gi_frame", "setprofile", "settrace", "tb_frame",
-    "builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "os", "pickle", "signal", "socket",
-    "subprocess", "sys", "threading",
+    "attrgetter", "methodcaller", "builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "os", "pickle",
+    "socket", "subprocess", "sys", "threading", "classroom", "exercises", "first_cell", "lessons",
 }  # fmt: skip
 UNSAFE_IN_TORCH = {
     "classes", "compile", "compiler", "fx", "hub", "jit", "library", "load", "ops", "overrides", "package",
@@ -47,8 +46,8 @@ class Seen:
     fingerprint: str = ""
 
 
-def look_at(source: str, exercise: Exercise) -> Seen:
-    """Read an answer cell."""
+def look_at(source: str, exercise: Exercise, beside: Sequence[str] = ()) -> Seen:
+    """Read an answer cell, and for what they reach those that are executed before it."""
     try:
         tree = ast.parse(without_magics(source))
         definition = defined_in(tree, exercise.name)
@@ -60,7 +59,8 @@ def look_at(source: str, exercise: Exercise) -> Seen:
         if is_class is not isinstance(definition, ast.ClassDef):
             return Seen(f"{exercise.name} should be a {'class' if is_class else 'function'}")
         attempted = not untouched(statements_of(definition), exercise)
-        return Seen(None, attempted, reaches_of(tree), fingerprint_of(definition))
+        reaches = [found for cell in (*beside, source) for found in reaches_of(ast.parse(without_magics(cell)))]
+        return Seen(None, attempted, list(dict.fromkeys(reaches)), fingerprint_of(definition))
     except SyntaxError as error:
         line = (error.text or "").strip()
         return Seen(f"{type(error).__name__} in line {error.lineno}: {error.msg}" + (f": {line[:100]}" if line else ""))
@@ -83,42 +83,76 @@ def defined_in(tree: ast.Module, name: str) -> Definition | None:
     return found[-1] if found else None
 
 
+def needed(name: str, sources: Mapping[str, str]) -> list[str]:
+    """Which other cells must be executed before this one: those that define what it names, and what these name."""
+    defined, named = {}, {}
+    for cell, source in sources.items():
+        try:
+            tree = ast.parse(without_magics(source))
+        except (SyntaxError, RecursionError, MemoryError, ValueError):
+            continue
+        named[cell] = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        defined |= {node.name: cell for node in tree.body if isinstance(node, Definition)}
+    wanted, found = [name], []
+    while wanted:
+        cell = wanted.pop()
+        more = {defined[word] for word in named.get(cell, ()) if word in defined} - {name, *found}
+        found += sorted(more)
+        wanted += sorted(more)
+    return [cell for cell in sources if cell in found]
+
+
 def reaches_of(tree: ast.AST) -> list[str]:
     """What in a tree reaches beyond computing: into files, the interpreter, the checker; each as it is written."""
-    found = []
+    found, modules = [], {"F", "math", "nn", "np", "torch"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     for node in ast.walk(tree):
         match node:
             case ast.Import(names):
                 found += [f"import {alias.name}" for alias in names if not _is_safe(alias.name)]
             case ast.ImportFrom(module, names, level):
                 full = [f"{module}.{alias.name}" for alias in names]
-                if level or not all(_is_safe(name) for name in full) or not _is_safe(module or ""):
+                if level or not all(map(_is_safe, full)):
                     found.append(f"from {module} import {', '.join(alias.name for alias in names)}")
-            case ast.Name(name) if name in UNSAFE_NAMES:
-                found.append(name)
-            case ast.Attribute(value, name) if _is_deep(value, name):
-                found.append(ast.unparse(node)[-60:])
-            case ast.Call(ast.Name("getattr" | "setattr" | "delattr"), [_, name, *_]):
-                if not isinstance(name, ast.Constant) or _is_deep(node.args[0], str(name.value)):
-                    found.append(ast.unparse(node)[:60])
+            case ast.Call(ast.Name("getattr" | "setattr" | "delattr"), [value, ast.Constant(str(name)), *_]):
+                node.func = ast.Name("fine", ast.Load())  # the name is there to be read
+                if _is_deep(value, name, modules):
+                    found.append(ast.unparse(node.args[1]))
             case ast.Call(ast.Name("type"), [_, _, _]):
                 found.append("type(name, bases, members)")
-    return list(dict.fromkeys(found))
+            case ast.Name(name) if name in UNSAFE_NAMES:
+                found.append(name)
+            case ast.Attribute(value, name) if _is_deep(value, name, modules):
+                found.append(ast.unparse(node)[-60:])
+            case ast.Attribute(value, _, ast.Store() | ast.Del()) if _root(value) in modules:
+                found.append(f"{ast.unparse(node)[-60:]} = ...")
+            case ast.MatchClass(kwd_attrs=names):
+                found += [name for name in names if name.startswith("_") or name in UNSAFE_ATTRIBUTES]
+    return found
 
 
 def _is_safe(module: str) -> bool:
-    inside = any(f"{module}.".startswith(f"{unsafe}.") for unsafe in UNSAFE_COURSE)
-    private = any(part.startswith("_") for part in module.split("."))
-    torch_part = module.startswith("torch.") and module.split(".")[1] in UNSAFE_IN_TORCH
-    return module.partition(".")[0] in SAFE_MODULES and not (inside or private or torch_part)
+    first, *inside = module.split(".")
+    private = any(part.startswith("_") or part == "*" or part in UNSAFE_ATTRIBUTES for part in inside)
+    torch_part = first == "torch" and bool(UNSAFE_IN_TORCH & set(inside))
+    return first in SAFE_MODULES and not private and not torch_part
 
 
-def _is_deep(value: ast.expr, name: str) -> bool:
+def _is_deep(value: ast.expr, name: str, modules: set[str]) -> bool:
     if name.startswith("__"):
         return name not in PLAIN_DUNDERS
     of_self = isinstance(value, ast.Name) and value.id in ("self", "cls")
-    in_torch = isinstance(value, ast.Name) and value.id == "torch" and name in UNSAFE_IN_TORCH
+    in_torch = _root(value) in modules and name in UNSAFE_IN_TORCH
     return name in UNSAFE_ATTRIBUTES or in_torch or (name.startswith("_") and not of_self)
+
+
+def _root(value: ast.expr) -> str:
+    """torch.nn.functional -> "torch"; "" where it does not begin with a name."""
+    while isinstance(value, ast.Attribute):
+        value = value.value
+    return value.id if isinstance(value, ast.Name) else ""
 
 
 # --- Whose is it like? ----------------------------------------------------------------------------------------

@@ -41,10 +41,10 @@ class Unreadable(ValueError):
 
 
 def encode(outcome: Outcome, given: list) -> bytes:
-    """An outcome as bytes.
+    """An outcome as bytes. Its value should be settled.
 
     Args:
-        given: the arguments as they were before, of which those that are no plain values are only compared.
+        given: the arguments as they were before; of functions only whether they are still there is told.
 
     Raises:
         ValueError: if it is too large.
@@ -55,11 +55,11 @@ def encode(outcome: Outcome, given: list) -> bytes:
         "error": None if outcome.error is None else _error_out(outcome.error),
         "gradients": {name: writer.plain(gradient) for name, gradient in outcome.gradients.items()},
         "afterwards": [
-            {"same": True} if callable(before) and after is before else writer.plain(after)
+            {"same": True} if callable(before) and after is before else writer.plain(settled(after))
             for before, after in zip(given, outcome.afterwards, strict=False)
         ],
-        "line": None if outcome.line is None else str(outcome.line)[:MOST_TEXT],
-        "printed": str(outcome.printed)[:MOST_TEXT],
+        "line": None if outcome.line is None else outcome.line[:MOST_TEXT],
+        "printed": outcome.printed[:MOST_TEXT],
         "characters": int(outcome.characters),
     }
     text = json.dumps(record).encode()
@@ -69,37 +69,68 @@ def encode(outcome: Outcome, given: list) -> bytes:
     return LENGTHS.pack(len(text), len(tensors)) + text + tensors
 
 
+def settled(value: Any, depth: int = 0) -> Any:
+    """A value as it is now, of plain kinds only: what an object of the answer's own would do later, it does here.
+
+    Called while the answer is still under watch, so that nothing is computed when nobody looks any more. Methods
+    are those of PyTorch and Python, whatever a subclass has put in their place. The graph of a tensor stays.
+    """
+    if depth > DEEPEST:
+        raise ValueError(f"it gives back lists {DEEPEST} deep")
+    if isinstance(value, Tensor):
+        with torch._C.DisableTorchFunctionSubclass():
+            return value if type(value) is Tensor else Tensor.as_subclass(value, Tensor)
+    if isinstance(value, np.ndarray):
+        return np.array(np.ndarray.view(value, np.ndarray), order="C")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, np.generic):
+        return np.generic.item(value)
+    if isinstance(value, int):
+        return int.__add__(value, 0)
+    if isinstance(value, float):
+        return float.__add__(value, 0.0)
+    if isinstance(value, str):
+        return str.__getitem__(value, slice(MOST_TEXT))
+    if isinstance(value, list):
+        return [settled(item, depth + 1) for item in list.__iter__(value)]
+    if isinstance(value, tuple):
+        return tuple(settled(item, depth + 1) for item in tuple.__iter__(value))
+    if isinstance(value, dict):
+        return {settled(key): settled(item, depth + 1) for key, item in dict.items(value)}
+    return _named(object, type(value).__name__[:100])()
+
+
 class _Writer:
-    """Turns values into JSON, and lays tensors aside under a number."""
+    """Turns settled values into JSON, and lays tensors aside under a number."""
 
     def __init__(self):
         self.tensors: dict[str, Tensor] = {}
         self.items = self.bytes = 0
 
-    def plain(self, value: Any, depth: int = 0) -> dict | None:
+    def plain(self, value: Any) -> dict | None:
         self.items += 1
-        if self.items > MOST_ITEMS or depth > DEEPEST:
-            raise ValueError(f"it gives back more than {MOST_ITEMS:,} things, or lists {DEEPEST} deep")
+        if self.items > MOST_ITEMS:
+            raise ValueError(f"it gives back more than {MOST_ITEMS:,} things")
         if value is None:
             return None
         if isinstance(value, Tensor):
             return self._tensor(value)
         if isinstance(value, np.ndarray):
-            return {"array": self._tensor(torch.from_numpy(np.ascontiguousarray(value)))}
-        if isinstance(value, bool | np.bool_):
-            return {"bool": bool(value)}
-        if isinstance(value, int | np.integer):
-            return {"int": hex(value)} if abs(value := int(value)) < LARGEST else {"object": "very large int"}
-        if isinstance(value, float | np.floating):
-            return {"float": float(value).hex()}
+            return {"array": self._tensor(torch.from_numpy(value))}
+        if isinstance(value, bool):
+            return {"bool": value}
+        if isinstance(value, int):
+            return {"int": hex(value)} if abs(value) < LARGEST else {"object": "very large int"}
+        if isinstance(value, float):
+            return {"float": value.hex()}
         if isinstance(value, str):
-            return {"text": value[:MOST_TEXT]}
+            return {"text": value}
         if isinstance(value, list | tuple):
-            kind = "list" if isinstance(value, list) else "tuple"
-            return {kind: [self.plain(item, depth + 1) for item in value]}
+            return {type(value).__name__: [self.plain(item) for item in value]}
         if isinstance(value, dict):
-            return {"dict": {str(key)[:MOST_TEXT]: self.plain(item, depth + 1) for key, item in value.items()}}
-        return {"object": type(value).__name__[:100]}
+            return {"dict": {str(key): self.plain(item) for key, item in value.items()}}
+        return {"object": type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> dict:
         if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
@@ -108,7 +139,7 @@ class _Writer:
         if self.bytes > MOST_BYTES:
             raise ValueError(f"it gives back tensors of more than {MOST_BYTES // 2**20} MB")
         name = str(len(self.tensors))
-        self.tensors[name] = tensor.detach().as_subclass(Tensor).cpu().clone().contiguous()
+        self.tensors[name] = tensor.detach().cpu().clone().contiguous()
         return {"tensor": name}
 
 
@@ -155,8 +186,8 @@ def decode(data: bytes, given: list) -> Outcome:
             error=None if record["error"] is None else _error_in(**record["error"]),
             gradients={str(name): _value(gradient, tensors, items) for name, gradient in record["gradients"].items()},
             afterwards=afterwards,
-            line=None if record["line"] is None else str(record["line"])[:MOST_TEXT],
-            printed=str(record["printed"])[:MOST_TEXT],
+            line=None if record["line"] is None else _text(record["line"]),
+            printed=_text(record["printed"]),
             characters=min(int(record["characters"]), 10**12),
         )
     except Exception as error:  # of any kind: JSON that is none, a tensor that is missing, a depth without end
@@ -184,14 +215,14 @@ def _value(plain: Any, tensors: dict[str, Tensor], items: list[int], depth: int 
         case "float":
             return float.fromhex(content)
         case "text":
-            return str(content)
+            return _text(content)
         case "list" | "tuple":
             values = [_value(item, tensors, items, depth + 1) for item in content]
             return values if kind == "list" else tuple(values)
         case "dict":
-            return {str(key): _value(item, tensors, items, depth + 1) for key, item in content.items()}
+            return {_text(key): _value(item, tensors, items, depth + 1) for key, item in content.items()}
         case "object":
-            return _named(object, str(content)[:100])()
+            return _named(object, _text(content)[:100])()
     raise Unreadable(f"no rule for {kind}")
 
 
@@ -203,9 +234,14 @@ def _named(base: type, name: str) -> type:
 
 def _error_in(kind: str, text: str) -> BaseException:
     """An error that prints as the original did; of its own class where it is a well-known one."""
-    cls = ERRORS.get(kind) or _named(Exception, str(kind)[:100])
+    cls = ERRORS.get(kind) or _named(Exception, _text(kind)[:100])
     error = cls.__new__(cls)  # some want more than a text to be made of
-    error.args = (str(text)[1:-1] if cls is KeyError else str(text)[:MOST_TEXT],)  # a KeyError adds the quotes anew
+    error.args = (_text(text)[1:-1] if cls is KeyError else _text(text),)  # a KeyError adds the quotes anew
     return error
+
+
+def _text(text: Any) -> str:
+    """A text of bounded length that can be written to a file: JSON may hold halves of characters."""
+    return str(text)[:MOST_TEXT].encode("utf-8", "replace").decode()
 
 

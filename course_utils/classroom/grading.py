@@ -207,7 +207,7 @@ def file_name(student: str) -> str:
     """A student's id as a file name: two ids never share one."""
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", student)[:60]
     mark = hashlib.sha256(student.encode("utf-8", "replace")).hexdigest()[:8]
-    return plain if plain == student else f"{plain}.{mark}"
+    return plain if plain and plain == student else f"{plain or 'nobody'}.{mark}"
 
 
 def read_release(folder: Path) -> Release:
@@ -219,7 +219,7 @@ def read_release(folder: Path) -> Release:
     try:
         release = release_from((folder / RELEASE).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{folder} holds no release ({type(error).__name__}): name the one it was written to") from None
+        raise ValueError(f"{folder} holds no release ({type(error).__name__}): where was it written to?") from None
     if release.seed is None:
         raise ValueError(f"{folder / RELEASE} is the students' copy, without the secret: name the instructor's folder")
     return release

@@ -40,14 +40,20 @@ NOT_NEEDED = {"classroom", "environment", "first_cell", "lessons", "plots", "ske
 
 
 def send(stream: BinaryIO, data: bytes) -> None:
-    stream.write(FRAME.pack(len(data)) + data)
-    stream.flush()
+    confine.write_all(stream.fileno(), FRAME.pack(len(data)) + data)
 
 
 def receive(stream: BinaryIO) -> bytes | None:
-    """The next frame; None where the stream has ended."""
-    head = stream.read(FRAME.size)
-    return stream.read(FRAME.unpack(head)[0]) if len(head) == FRAME.size else None
+    """The next frame of a stream without buffer; None where it has ended."""
+    data, wanted = b"", FRAME.size
+    while len(data) < wanted:
+        chunk = stream.read(wanted - len(data))
+        if not chunk:
+            return None
+        data += chunk
+        if len(data) == wanted == FRAME.size:
+            wanted += FRAME.unpack(data)[0]
+    return data[FRAME.size :]
 
 
 # --- Taken out of memory --------------------------------------------------------------------------------------
@@ -140,10 +146,14 @@ def try_answer(job: dict, send_on: Callable[[bytes], None]) -> None:
     except BaseException as error:
         send_on(border.encode(running.Outcome(error=error), []))
         return
-    function = answer if exercise.trial is None else functools.partial(exercise.trial, answer)
+    trial = answer if exercise.trial is None else functools.partial(exercise.trial, answer)
+
+    def settled(*given: object) -> object:
+        return border.settled(trial(*given))
+
     for case in cases:
         forbidden = running.Forbidden(exercise.not_allowed)
-        outcome = running.run(function, case, names, gradients=exercise.gradients, not_allowed=forbidden)
+        outcome = running.run(settled, case, names, gradients=exercise.gradients, not_allowed=forbidden)
         if outcome.error is not None:
             outcome.line = running.own_line(answer, outcome.error)
         try:
@@ -175,33 +185,25 @@ def live(job: dict, pipe: int) -> None:
 
 
 def raise_one(job: dict) -> bytes:
-    """Fork a process for a job and collect what it sends, bounded in time and size: a report, then the stream."""
+    """Fork a process for a job and collect what it sends, bounded in time and size: how it ended, then the stream."""
     ours, theirs = os.pipe()
-    started = time.monotonic()
     child = os.fork()
     if child == 0:
-        os.setpgid(0, 0)
         live(job, theirs)
     os.close(theirs)
-    chunks, size, ended = [], 0, "by itself"
+    deadline, chunks, size, ended = time.monotonic() + job["seconds"], [], 0, "by itself"
     while True:
-        left = started + job["seconds"] - time.monotonic()
-        if left <= 0:
-            ended = "time"
+        left = deadline - time.monotonic()
+        if left <= 0 or size > MOST_STREAM:
+            ended = "time" if left <= 0 else "size"
             break
-        if not select.select([ours], [], [], left)[0]:
-            continue
-        chunk = os.read(ours, 2**20)
-        if not chunk:
-            break
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MOST_STREAM:
-            ended = "size"
-            break
+        if select.select([ours], [], [], left)[0]:
+            chunks.append(os.read(ours, 2**20))
+            size += len(chunks[-1])
+            if not chunks[-1]:
+                break
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
-    os.close(ours)
     os.waitpid(child, 0)
     return b"\n".join((ended.encode(), b"".join(chunks)))
 
@@ -216,16 +218,28 @@ def warm_up() -> None:
 
 
 def main() -> None:
-    """Serve jobs until standard input ends."""
-    jobs, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    """Serve jobs until standard input ends.
+
+    A process of its own reads each job and collects what comes of it: what one student has sent must not be left
+    in memory which the next student's process starts with.
+    """
+    jobs, reports = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb", buffering=0)
     for stream in (0, 1):  # what answers print must not be taken for a report
         os.dup2(os.open(os.devnull, os.O_RDWR), stream)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     torch.set_num_threads(1)
     warm_up()
     send(reports, b"ready")
-    while (frame := receive(jobs)) is not None:
-        send(reports, raise_one(json.loads(frame)))
+    while True:
+        select.select([jobs], [], [])
+        warden = os.fork()
+        if warden == 0:
+            frame = receive(jobs)
+            if frame is not None:
+                send(reports, raise_one(json.loads(frame)))
+            os._exit(frame is None)
+        if os.waitpid(warden, 0)[1]:
+            return
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ class Judge:
         if assigned.name not in submission.answers:
             return mark
         mark.source = submission.answers[assigned.name]
-        seen = answers.look_at(mark.source, exercise)
+        beside = answers.needed(assigned.name, submission.answers)
+        seen = answers.look_at(mark.source, exercise, [submission.answers[name] for name in beside])
         mark.fingerprint = seen.fingerprint
         if not seen.attempted:
             mark.state, mark.headline = "not attempted", "not attempted"
@@ -77,8 +78,7 @@ class Judge:
 
     def job(self, exercise: Exercise, submission: Submission) -> dict:
         """What the sandbox needs to try an answer: its cells, and what its cases are drawn from."""
-        lesson = [name for name in submission.answers if EXERCISES[name].lesson == exercise.lesson]
-        cells = [name for name in lesson if name != exercise.name] + [exercise.name]
+        cells = [*answers.needed(exercise.name, submission.answers), exercise.name]
         return {
             "exercise": exercise.name,
             "imports": imports_of(exercise.lesson),
@@ -120,7 +120,14 @@ class Judge:
         mark.earned = mark.points if verdict.passed else math.floor(round(100 * mark.points * min(shares), 6)) / 100
 
     def tries(self, exercise: Exercise, cases: list[Case], tried: Tried) -> list[Try]:
-        """What came, beside what was expected; after a process that ended too soon, one try that says so."""
+        """What came, beside what was expected; after a process that ended too soon, one try that says so.
+
+        Where a process did not end by itself, or has sent more than it was asked for, nothing counts: an answer that
+        computes does neither.
+        """
+        ended = "size" if len(tried.outcomes) > len(cases) else tried.ended
+        if ended != "by itself":
+            return [self._compare(exercise, cases[0], Outcome(error=Stopped(WHY[ended])))]
         tries = []
         for case, data in zip(cases, tried.outcomes, strict=False):
             try:
@@ -130,9 +137,8 @@ class Judge:
             tries.append(self._compare(exercise, case, came))
             if isinstance(came.error, TimeLimit):
                 return tries
-        if len(tries) < len(cases) and not (tries and tries[-1].came.error and tried.ended == "by itself"):
-            case = cases[len(tries)]
-            tries.append(self._compare(exercise, case, Outcome(error=Stopped(WHY[tried.ended]))))
+        if len(tries) < len(cases) and not (tries and tries[-1].came.error):
+            tries.append(self._compare(exercise, cases[len(tries)], Outcome(error=Stopped(WHY[ended]))))
         return tries
 
     def _compare(self, exercise: Exercise, case: Case, came: Outcome) -> Try:

@@ -147,7 +147,7 @@ def result_from(text: str) -> Result:
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and rename it, so that nobody ever finds half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "replace") if isinstance(content, str) else content  # half a character is no reason
     with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
         file.write(data)
     os.chmod(file.name, 0o644)

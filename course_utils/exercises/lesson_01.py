@@ -482,10 +482,15 @@ EXERCISES = (
             "torch.conv2d",
             "torch.conv3d",
             "torch.conv_transpose2d",
+            "torch.convolution",
             "scipy.signal.correlate",
             "scipy.signal.correlate2d",
+            "scipy.signal.convolve",
             "scipy.signal.convolve2d",
+            "scipy.signal.fftconvolve",
+            "scipy.signal.oaconvolve",
             "scipy.ndimage.correlate",
+            "scipy.ndimage.convolve",
         ),
     ),
     Exercise(
@@ -688,6 +693,7 @@ EXERCISES = (
             "torch.conv1d",
             "torch.conv2d",
             "torch.conv3d",
+            "torch.convolution",
         ),
     ),
     Exercise(

@@ -321,6 +321,11 @@ def what_d_is_told(discriminator_loss: Callable, real: Tensor, z: Tensor, scale:
     return seen
 
 
+def both_signs(x: Tensor) -> Tensor:
+    """Pictures whose logits have both signs, as the judge is all but odd for large ones."""
+    return torch.cat((x, -x))
+
+
 def drawn_pictures_and_noise(draw: Draw) -> tuple[Tensor, Tensor]:
     size = draw.whole(1, 4), draw.whole(2, 5)
     real, z = draw(draw.whole(1, 5), 1, *size), draw(draw.whole(1, 5), draw.whole(1, 3))
@@ -1633,7 +1638,7 @@ EXERCISES = (
         cases=lambda draw: [
             Case("as many fakes as real pictures", draw(4, 1, 3, 3), draw(4, 2), 1.0, True),
             Case("more real pictures than fakes", draw(5, 1, 2, 4), draw(2, 3), 2.0, True),
-            Case("logits around 200", draw(4, 1, 3, 4), draw(4, 2), 200.0, True),
+            Case("logits around 200, of both signs", both_signs(3 * draw(2, 1, 3, 4)), draw(4, 2), 200.0, True),
             Case("fakes without a graph, one of each", draw(1, 1, 4, 3), draw(1, 2), 1.0, False),
             Case("double precision", draw(2, 1, 3, 5).double(), draw(3, 2).double(), 3.0, True),
         ],
@@ -1700,7 +1705,7 @@ EXERCISES = (
         cases=lambda draw: [
             Case("D is undecided", draw(3, 1, 2, 4), 1.0, 0.0),
             Case("bad fakes, logits near -8", draw(4, 1, 3, 3), 0.5, -8.0),
-            Case("logits around 200", draw(4, 1, 3, 4), 200.0, 0.0),
+            Case("logits around 200, of both signs", both_signs(3 * draw(2, 1, 3, 4)), 200.0, 0.0),
             Case("one fake", draw(1, 1, 4, 3), 2.0, 1.0),
             Case("double precision", draw(2, 1, 3, 5).double(), 3.0, -1.0),
         ],

@@ -82,10 +82,16 @@ def run(
     # A leaf that wants a gradient cannot be written to; a view of it is what a layer would receive.
     passed = [a.view_as(a) if any(a is w for w in wanted) else a for a in given]
     try:
-        with kept_state(), contextlib.redirect_stdout(paper), contextlib.redirect_stderr(paper):
-            with memory_limit(MEMORY), time_limit(SECONDS), not_allowed or contextlib.nullcontext():
-                outcome.value = function(*passed)
-            if wanted:
+        with (
+            kept_state(),
+            contextlib.redirect_stdout(paper),
+            contextlib.redirect_stderr(paper),
+            memory_limit(MEMORY),
+            time_limit(SECONDS),
+            not_allowed or contextlib.nullcontext(),
+        ):
+            outcome.value = function(*passed)
+            if wanted:  # the way back may lead through what the answer wrote, too
                 outcome.gradients = _gradients(outcome.value, wanted, given, names)
     except KeyboardInterrupt:
         raise  # the reader's own stop button
@@ -184,8 +190,8 @@ class Paper(io.StringIO):
 @functools.cache
 def _first_gradient() -> None:
     """Ask for a gradient once: torch then imports so much that on a busy machine an answer's seconds would be over."""
-    x = torch.ones((), requires_grad=True)
-    torch.autograd.grad(x * x, x)
+    x = torch.ones(2, requires_grad=True)
+    torch.autograd.grad(x * x, x, torch.ones(2))
 
 
 @contextlib.contextmanager
