@@ -1557,8 +1557,8 @@ EXERCISES = (
         ],
         drawn=drawn_greys,
         hints=(
-            "Begin with one pixel: F.logsigmoid(logit) is log p, and log(1 - p) is F.logsigmoid of minus the logit.",
-            "Minus log p is softplus(logit) - logit, minus log(1 - p) is softplus(logit): mix them, x to 1 - x.",
+            "Begin with one pixel: F.logsigmoid(logit) is log pi, and log(1 - pi) is F.logsigmoid of minus the logit.",
+            "Minus log pi is softplus(logit) - logit, minus log(1 - pi) is softplus(logit): mix them, x to 1 - x.",
             "`.flatten(1).sum(dim=1)` adds everything that belongs to one picture.",
         ),
         mistakes=(
