@@ -1,9 +1,9 @@
 """Sixty submissions graded as planted; the same on Dask; broken off and resumed; nothing lost, nothing twice."""
 
-import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +19,6 @@ from course_utils.classroom.__main__ import main
 from course_utils.classroom.judging import DRAWN, Judge
 from course_utils.classroom.records import Release, Result, Student, Submission, result_from
 from course_utils.classroom.release import release
-from course_utils.classroom.sandbox import Sandbox
 from course_utils.exercises import EXERCISES, checking, source_of
 from course_utils.lessons import ROOT
 
@@ -128,11 +127,37 @@ def few(made, released, tmp_path_factory) -> Path:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def in_this_process():
+    """Where a test is not about processes, answers are marked in this one, which starts its sandbox once."""
+    kept, grading.by_processes = grading.by_processes, in_turn
+    grading.bench.cache_clear()
+    yield kept
+    grading.by_processes = kept
+
+
+def in_turn(workers, how, todo):
+    return map(how, todo)
+
+
+@pytest.fixture
+def processes(in_this_process, monkeypatch):
+    monkeypatch.setattr(grading, "by_processes", in_this_process)
+    return in_this_process
+
+
+@pytest.fixture(scope="module")
+def graded(released, few, in_this_process, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("graded") / "graded"
+    grading.grade(released, few, out)
+    return out
+
+
 def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_sixty_submissions_get_the_marks_that_were_planted(made, released, tmp_path):
+def test_sixty_submissions_get_the_marks_that_were_planted(made, released, processes, tmp_path):
     planted = sixty(made)
     assert len(planted) == 60
     handed_in, out = hand_in(released / "students", tmp_path / "handed in", planted), tmp_path / "graded"
@@ -169,15 +194,13 @@ def test_every_mistake_earns_less_than_a_right_answer(made):
     assert all(mark < 10 for one in sixty(made).values() for mark in one.marks.values())
 
 
-def test_grading_twice_gives_the_same_bytes(released, few, tmp_path):
-    for name in ("one", "other"):
-        grading.grade(released, few, tmp_path / name)
-    assert files_in(tmp_path / "one") == files_in(tmp_path / "other")
+def test_grading_twice_gives_the_same_bytes(released, few, graded, tmp_path):
+    grading.grade(released, few, tmp_path / "again")
+    assert files_in(tmp_path / "again") == files_in(graded)
 
 
-def test_grading_that_was_killed_goes_on_where_it_was(released, few, tmp_path):
-    whole, broken_off = tmp_path / "whole", tmp_path / "broken off"
-    grading.grade(released, few, whole)
+def test_grading_that_was_killed_goes_on_where_it_was(released, few, graded, tmp_path):
+    broken_off = tmp_path / "broken off"
     command = [sys.executable, "-m", "course_utils.classroom", "grade", released, few, "--out", broken_off]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL)
     for _ in range(1200):
@@ -193,7 +216,7 @@ def test_grading_that_was_killed_goes_on_where_it_was(released, few, tmp_path):
     assert len(after) == 6
     assert before.items() <= after.items()  # none was graded again
     left = [name for name in files_in(broken_off) if name.endswith(".part")]
-    assert {name: data for name, data in files_in(broken_off).items() if name not in left} == files_in(whole)
+    assert {name: data for name, data in files_in(broken_off).items() if name not in left} == files_in(graded)
 
 
 def test_resume_grades_what_has_changed(released, made, tmp_path):
@@ -214,9 +237,9 @@ def grade_or_die(submission: Submission) -> Result:
     return Result(submission.student)
 
 
-def test_process_that_dies_is_one_line_and_takes_nobody_with_it():
+def test_process_that_dies_is_one_line_and_takes_nobody_with_it(processes):
     todo = [Submission(Student(name)) for name in ("a", "deadly", "b", "c", "d")]
-    results = {result.student.id: result for result in grading.by_processes(2, grade_or_die, todo)}
+    results = {result.student.id: result for result in processes(2, grade_or_die, todo)}
     assert sorted(results) == ["a", "b", "c", "d", "deadly"]
     assert "died" in results["deadly"].crashed
     assert not any(result.crashed for name, result in results.items() if name != "deadly")
@@ -227,16 +250,14 @@ def test_fault_of_ours_is_one_line_in_the_result(made, monkeypatch):
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr(Judge, "mark", broken)
-    grading.bench.cache_clear()
     result = grading.grade_one(grading.to_json(made), Submission(Student("a"), {"output_size": right("output_size")}))
     assert result.crashed == "ZeroDivisionError: ours"
     assert result.earned == 0
 
 
-def test_dask_grades_each_once_though_a_worker_is_killed(released, few, tmp_path):
+def test_dask_grades_each_once_though_a_worker_is_killed(released, few, graded, tmp_path):
     from distributed import Client, LocalCluster
 
-    grading.grade(released, few, tmp_path / "here")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
         with Client(cluster) as client:
             pids = client.run(os.getpid)
@@ -259,16 +280,16 @@ def test_dask_grades_each_once_though_a_worker_is_killed(released, few, tmp_path
         with Client(cluster) as client:
             assert victim not in client.run(os.getpid).values()
     assert len(done) == len(set(done)) == 6
-    assert files_in(tmp_path / "here") == files_in(tmp_path / "there")
+    assert files_in(tmp_path / "there") == files_in(graded)
 
 
 def test_answer_that_reaches_for_more_is_held_until_a_person_accepts_it(made):
     source = "import os\n" + right("output_size")
     submission = Submission(Student("a"), {"output_size": source})
     assigned = next(one for one in made.exercises if one.name == "output_size")
-    with Sandbox() as sandbox:
-        held = Judge(made).mark(assigned, submission, sandbox)
-        accepted = Judge(made).mark(assigned, submission, sandbox, accepted=True)
+    judge, sandbox = grading.bench(grading.to_json(made), False)
+    held = judge.mark(assigned, submission, sandbox)
+    accepted = judge.mark(assigned, submission, sandbox, accepted=True)
     assert (held.state, held.earned) == ("held", 0)
     assert "10 of 10" in held.headline
     assert any(flag.kind == "reaches" and "import os" in flag.text for flag in held.flags)
@@ -303,10 +324,10 @@ def test_students_copy_of_a_release_cannot_be_graded_with(released, few, tmp_pat
     assert "without the secret" in main(["grade", str(tmp_path), str(few), "--out", str(tmp_path / "new")])
 
 
-def test_report_without_names(released, few, tmp_path):
-    grading.grade(released, few, tmp_path)
-    assert main(["report", str(tmp_path), "--anonymous"]) is None
-    written = files_in(tmp_path / "anonymous")
+def test_report_without_names(graded, tmp_path):
+    shutil.copytree(graded, tmp_path / "graded")
+    assert main(["report", str(tmp_path / "graded"), "--anonymous"]) is None
+    written = files_in(tmp_path / "graded" / "anonymous")
     assert sorted(written) == ["canvas.csv", "moodle.csv", "report.html", "results.json"]
     for name in ("s00", "s08", "s20", "s33", "s40", "s59"):
         assert not any(name.encode() in data for data in written.values())
@@ -318,7 +339,10 @@ def test_ids_that_are_no_file_names_get_files_of_their_own(tmp_path):
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+(\.[0-9a-f]{8})?", name) for name in names)
 
 
-def test_results_are_read_as_they_were_written(released, few, tmp_path):
-    results = grading.grade(released, few, tmp_path)
-    assert grading.read_results(tmp_path) == results
-    assert all(result_from(json.dumps(json.loads(path.read_text()))) for path in (tmp_path / "results").glob("*.json"))
+def test_results_are_read_as_they_were_written(graded):
+    results = grading.read_results(graded)
+    assert len(results) == 6
+    for result in results:
+        path = graded / "results" / f"{result.student.id}.json"
+        assert grading.to_json(result) == path.read_text()
+        assert result_from(path.read_text()) == result

@@ -185,7 +185,7 @@ def by_dask(address: str, how: Callable[[Submission], Result], todo: list[Submis
 
     with Client(address, set_as_default=False) as client:
         futures = {client.submit(how, submission, pure=False, retries=2): submission for submission in todo}
-        for future in completed(futures):
+        for future in completed(futures, loop=client.loop):
             error = future.exception()
             if isinstance(error, NoSandbox):
                 raise error

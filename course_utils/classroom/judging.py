@@ -41,7 +41,8 @@ class Judge:
 
     def __init__(self, release: Release):
         self.release = release
-        self.done = lru_cache(maxsize=None)(checking.outcome_of)  # by function, exercise and case
+        self.right = lru_cache(maxsize=None)(harness.without_hurry)  # by function, exercise and case
+        self.done = lru_cache(maxsize=None)(checking.outcome_of)  # the same, of known mistakes
         self.cases = cache(self._cases)
 
     def mark(self, assigned: Assigned, submission: Submission, sandbox: Sandbox, accepted: bool = False) -> Mark:
@@ -88,10 +89,12 @@ class Judge:
         }
 
     def expected(self, exercise: Exercise, case: Case) -> Outcome:
-        """What is right. A first run may last too long, as PyTorch then imports some more: it does not count."""
-        if isinstance(self.done(exercise.reference, exercise, case).error, TimeLimit):
-            self.done.cache_clear()
-        outcome = self.done(exercise.reference, exercise, case)
+        """What is right.
+
+        Raises:
+            RuntimeError: if the course's own answer fails.
+        """
+        outcome = self.right(exercise.reference, exercise, case)
         if outcome.error is not None:
             raise RuntimeError(f"the course's own answer to {exercise.name} fails: {outcome.error!r}")
         return outcome
