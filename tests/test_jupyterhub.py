@@ -354,14 +354,14 @@ class Student:
         # the pages that follow start the server
         self.greeted = self.browser.post(f"{address}/hub/login", data=form, timeout=PATIENCE)
 
-    def start(self) -> None:
+    def start(self, homes: Path) -> None:
         """Wait for the server, and start a kernel."""
         xsrf = {"X-XSRFToken": self.browser.cookies.get("_xsrf", path="/hub/")}
         made = self.browser.post(f"{self.address}/hub/api/users/{self.name}/tokens", headers=xsrf, timeout=PATIENCE)
         assert made.status_code == 201, made.text
         self.token = {"Authorization": f"token {made.json()['token']}"}
-        me = f"/hub/api/users/{self.name}"
-        until(lambda: self.get(me).json()["servers"].get("", {}).get("ready"), f"the server of {self.name}")
+        me, log = f"/hub/api/users/{self.name}", homes / self.name / ".server.log"
+        until(lambda: self.get(me).json()["servers"].get("", {}).get("ready"), f"the server of {self.name}", log)
         url = f"{self.address}/user/{self.name}/api/kernels"
         kernel = requests.post(url, json={"name": "python3"}, headers=self.token, timeout=PATIENCE).json()["id"]
         channels = f"{url}/{kernel}/channels".replace("http:", "ws:")
@@ -470,8 +470,8 @@ def test_a_class_of_two(folder, uids):
         assert Student(address, "anna", "another password").greeted.status_code == 403
         assert Student(address, "carl").greeted.status_code == 403  # is not on the list
         anna, ben = pool.map(lambda name: Student(address, name), ("anna", "ben"))
-        list(pool.map(Student.start, (anna, ben)))
         homes = folder / "class" / "homes"
+        list(pool.map(lambda one: one.start(homes), (anna, ben)))
         owners = {name: (homes / name).stat().st_uid for name in ("anna", "ben")}
         assert set(owners.values()) == {uids[0], uids[1]}
         list(pool.map(lambda one: has_a_home(one, homes / one.name, owners[one.name]), (anna, ben)))

@@ -59,8 +59,9 @@ def main() -> str | None:
     handed_out = classroom / "lessons"
     lessons = handed_out if handed_out.is_dir() else Path(__file__).resolve().parents[3] / "notebooks"
     out.mkdir(mode=0o700, parents=True)
-    for student, count in collect(classroom, sorted(path.name for path in lessons.glob("*.ipynb")), out).items():
-        print(f"{student:<32} {count} notebooks")
+    names = sorted(path.name for path in lessons.glob("*.ipynb"))
+    for student, count in collect(classroom, names, out).items():
+        print(f"{student:<32} {count} of {len(names)} notebooks")
     return None
 
 
