@@ -257,7 +257,8 @@ def store_outputs(names: Sequence[str] = (), root: Path = ROOT) -> list[str]:
 
 def set_jupyterlab(settings: Path | None = None) -> None:
     """Keep JupyterLab from asking about news and looking for updates (the course needs no network), and have it save
-    the explorers as they stand, so that they are seen when a lesson is opened again.
+    the explorers as they stand, so that they are seen when a lesson is opened again. Menus for those who grade with
+    nbgrader, which comes along for instructors, stay away from readers.
     """
     if settings is None:
         from jupyterlab.commands import get_app_dir
@@ -271,6 +272,17 @@ def set_jupyterlab(settings: Path | None = None) -> None:
         "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
     }
     overrides.write_text(json.dumps(choices))
+    menus = dict.fromkeys(("@jupyter/nbgrader", "@jupyter-notebook/lab-extension"), True)
+    (settings / "page_config.json").write_text(json.dumps({"disabledExtensions": menus}))
+
+
+def set_server(config: Path = Path(sys.prefix) / "etc" / "jupyter" / "jupyter_server_config.d") -> None:
+    """Keep nbgrader's part of the server from starting: it is for a class, and warns readers of what it lacks."""
+    parts = ("formgrader", "validate_assignment", "assignment_list", "course_list")
+    off = dict.fromkeys((f"nbgrader.server_extensions.{part}" for part in parts), False)
+    config.mkdir(parents=True, exist_ok=True)
+    # read in the order of their names: after nbgrader.json, which switches them on
+    (config / "vision_course.json").write_text(json.dumps({"ServerApp": {"jpserver_extensions": off}}))
 
 
 def server_options(options: Sequence[str] = (), root: Path = ROOT) -> list[str]:
@@ -300,6 +312,7 @@ def lab(options: Sequence[str] = (), root: Path = ROOT) -> None:
     if new := copy_new(root):
         print("New in my/: " + ", ".join(path.stem for path in new))
     set_jupyterlab()
+    set_server()
     print("JupyterLab starts. Its address follows; Ctrl-C here ends it.", flush=True)
     with suppress(KeyboardInterrupt):
         LabApp.launch_instance(server_options(options, root))

@@ -10,10 +10,13 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from course_utils.lessons import ROOT, UnknownLesson, find, lessons
-from tests import chromium
+from tests import bubblewrap, chromium
 
 REPORTS = ROOT / "build" / "tests"
+OF_NOTEBOOKS = ["tests/test_notebooks.py", "tests/test_browser.py"]
+OF_A_CLASS = [f"tests/test_{name}.py" for name in ("grading", "hostile", "release", "nbgrader", "jupyterhub")]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
+NEEDS = {"browser": (chromium.bring, "Chromium"), "class": (bubblewrap.bring, "bubblewrap")}
 
 
 class Part(NamedTuple):
@@ -43,7 +46,12 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
     blocks = Part(
         "blocks",
         "the building blocks, the exercises and the commands",
-        ["pytest", "tests", *(f"--ignore=tests/test_{name}.py" for name in ("notebooks", "browser")), "-n", "2", *pick],
+        ["pytest", "tests", *(f"--ignore={test}" for test in (*OF_A_CLASS, *OF_NOTEBOOKS)), "-n", "2", *pick],
+    )
+    class_ = Part(
+        "class",
+        "released, graded in isolation, served",
+        ["pytest", *OF_A_CLASS, "-n", "2", "--dist", "loadfile"],
     )
     stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
     answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *pick])
@@ -55,7 +63,7 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
     if not notebooks:
         print("There are no notebooks yet: their tests are left out.")
         return [style, blocks]
-    return [blocks, stored, answered, seen] if lesson else [style, blocks, stored, answered, seen]
+    return [blocks, stored, answered, seen] if lesson else [style, blocks, class_, stored, answered, seen]
 
 
 def run(part: Part, may_be_empty: bool) -> Result:
@@ -83,11 +91,11 @@ def run(part: Part, may_be_empty: bool) -> Result:
     return Result(part.name, tests - failed - skipped, failed, skipped, seconds)
 
 
-def without_browser() -> Result:
-    """What the part "browser" comes to where no Chromium can be had: under CI that is a failure."""
-    print("No Chromium on this machine, and none could be brought: tests/test_browser.py is left out.")
+def left_out(part: Part, lacking: str) -> Result:
+    """What a part comes to where something it needs cannot be had: under CI that is a failure."""
+    print(f"No {lacking} on this machine, and none could be brought: the tests of the part {part.name!r} are left out.")
     failed = int(os.environ.get("CI") == "true")
-    return Result("browser", 0, failed, 1 - failed, 0)
+    return Result(part.name, 0, failed, 1 - failed, 0)
 
 
 def main() -> int:
@@ -106,8 +114,9 @@ def main() -> int:
     results = []
     for number, part in enumerate(todo, start=1):
         print(f"\n-- {number}/{len(todo)} {part.name}: {part.what}", flush=True)
-        if part.name == "browser" and not chromium.bring():
-            results.append(without_browser())
+        bring, needed = NEEDS.get(part.name, (None, None))
+        if bring is not None and not bring():
+            results.append(left_out(part, needed))
             continue
         results.append(run(part, may_be_empty=lesson is not None))
         print(f"-- {part.name} took {results[-1].seconds:.0f} s", flush=True)

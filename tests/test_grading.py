@@ -87,8 +87,8 @@ def mark_in_this_process(release: Release, name: str, function: object) -> float
     exercise = EXERCISES[name]
     tries = [checking.try_case(function, exercise, case) for case in Judge(release).cases(name)]
     named, drawn = tries[:-DRAWN], tries[-DRAWN:]
-    shares = [sum(t.wrong is None for t in part) / len(part) for part in (named, drawn)]
-    return int(round(1000 * min(shares), 6)) / 100
+    share = min(sum(t.wrong is None for t in part) / len(part) for part in (named, drawn))
+    return int(round(100 * (20 * share - 10), 6)) / 100 if share > 0.5 else 0.0
 
 
 def hand_in(students: Path, folder: Path, planted: dict[str, Planted]) -> Path:

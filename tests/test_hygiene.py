@@ -329,7 +329,7 @@ FLOORS = (  # from the ground up; on a floor, from left to right
     ("cnn", "vit", "dcgan", "vae", "explain"),
     ("palette", "plots", "sketch"),
     ("first_cell", "environment", "exercises", "widgets"),
-    ("classroom", "lessons"),
+    ("lessons", "classroom"),
 )
 ROOMS = [room for floor in FLOORS for room in floor]
 

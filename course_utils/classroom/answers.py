@@ -13,12 +13,12 @@ from ..exercises.exercise import Exercise, statements_of
 
 Definition = ast.FunctionDef | ast.ClassDef
 
-# An answer computes. What is not needed for that is seen by a human before it gets points.
+# An answer computes. What is not needed for that is seen by a human before it gets points. These lists are an aid for
+# the eye, and have no end; the walls are those of the sandbox.
 SAFE_MODULES = {
     "abc", "bisect", "cmath", "collections", "contextlib", "copy", "course_utils", "dataclasses", "decimal", "enum",
-    "fractions", "functools", "heapq", "IPython", "itertools", "math", "matplotlib", "numbers", "numpy", "operator",
-    "random", "re", "scipy", "sklearn", "statistics", "string", "time", "torch", "torchvision", "tqdm", "typing",
-    "warnings",
+    "fractions", "functools", "heapq", "itertools", "math", "matplotlib", "numbers", "numpy", "operator", "random",
+    "re", "scipy", "sklearn", "statistics", "time", "torch", "torchvision", "tqdm", "typing", "warnings",
 }  # fmt: skip
 UNSAFE_NAMES = {
     "__builtins__", "__import__", "__loader__", "__spec__", "breakpoint", "compile", "delattr", "dir", "eval", "exec",
@@ -27,12 +27,16 @@ UNSAFE_NAMES = {
 UNSAFE_ATTRIBUTES = {
     "cr_frame", "f_back", "f_builtins", "f_globals", "f_locals", "gi_frame", "setprofile", "settrace", "tb_frame",
     "attrgetter", "methodcaller", "builtins", "ctypes", "gc", "importlib", "inspect", "multiprocessing", "os", "pickle",
-    "socket", "subprocess", "sys", "threading", "classroom", "exercises", "first_cell", "lessons",
+    "socket", "subprocess", "sys", "threading", "classroom", "exercises", "first_cell", "lessons", "ForwardRef",
+    "Formatter", "ctypeslib", "get_field", "get_ipython", "get_type_hints", "read_array", "run_cell", "runstring",
+    "testing", "update_wrapper", "vformat", "wraps",
 }  # fmt: skip
 UNSAFE_IN_TORCH = {
     "classes", "compile", "compiler", "fx", "hub", "jit", "library", "load", "ops", "overrides", "package",
 }  # fmt: skip
 PLAIN_DUNDERS = {"__call__", "__class__", "__init__", "__len__", "__name__", "__version__", "__doc__"}
+HANDED_OUT = {"F", "math", "nn", "np", "torch"}  # modules that a lesson has imported
+LONGEST = 20_000  # characters of an answer
 SHORTEST = 60  # nodes of a syntax tree below which two right answers are alike by nature
 
 
@@ -48,6 +52,8 @@ class Seen:
 
 def look_at(source: str, exercise: Exercise, beside: Sequence[str] = ()) -> Seen:
     """Read an answer cell, and for what they reach those that are executed before it."""
+    if len(source) > LONGEST:
+        return Seen(f"the cell has more than {LONGEST:,} characters")
     try:
         tree = ast.parse(without_magics(source))
         definition = defined_in(tree, exercise.name)
@@ -62,8 +68,9 @@ def look_at(source: str, exercise: Exercise, beside: Sequence[str] = ()) -> Seen
         reaches = [found for cell in (*beside, source) for found in reaches_of(ast.parse(without_magics(cell)))]
         return Seen(None, attempted, list(dict.fromkeys(reaches)), fingerprint_of(definition))
     except SyntaxError as error:
-        line = (error.text or "").strip()
-        return Seen(f"{type(error).__name__} in line {error.lineno}: {error.msg}" + (f": {line[:100]}" if line else ""))
+        place = f" in line {error.lineno}" if error.lineno else ""
+        line = f": {error.text.strip()[:100]}" if error.text else ""
+        return Seen(f"{type(error).__name__}{place}: {error.msg}{line}")
     except (RecursionError, MemoryError, ValueError) as error:  # nested without end, or with a NUL in it
         return Seen(f"{type(error).__name__}: the cell cannot be read as Python")
 
@@ -87,6 +94,8 @@ def needed(name: str, sources: Mapping[str, str]) -> list[str]:
     """Which other cells must be executed before this one: those that define what it names, and what these name."""
     defined, named = {}, {}
     for cell, source in sources.items():
+        if len(source) > LONGEST:
+            continue
         try:
             tree = ast.parse(without_magics(source))
         except (SyntaxError, RecursionError, MemoryError, ValueError):
@@ -104,10 +113,15 @@ def needed(name: str, sources: Mapping[str, str]) -> list[str]:
 
 def reaches_of(tree: ast.AST) -> list[str]:
     """What in a tree reaches beyond computing: into files, the interpreter, the checker; each as it is written."""
-    found, modules = [], {"F", "math", "nn", "np", "torch"}
+    found, modules, others = [], set(HANDED_OUT), set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.Import):
             modules |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            others |= {alias.asname or alias.name for alias in node.names}
+    imported = modules | others
+    read: set[int] = set()  # calls of getattr come before the name in them
+    as_base = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         match node:
             case ast.Import(names):
@@ -117,17 +131,21 @@ def reaches_of(tree: ast.AST) -> list[str]:
                 if level or not all(map(_is_safe, full)):
                     found.append(f"from {module} import {', '.join(alias.name for alias in names)}")
             case ast.Call(ast.Name("getattr" | "setattr" | "delattr"), [value, ast.Constant(str(name)), *_]):
-                node.func = ast.Name("fine", ast.Load())  # the name is there to be read
-                if _is_deep(value, name, modules):
+                read |= {id(node.func)}  # by a name that is there to be read
+                if _is_deep(value, name, imported):
                     found.append(ast.unparse(node.args[1]))
             case ast.Call(ast.Name("type"), [_, _, _]):
                 found.append("type(name, bases, members)")
-            case ast.Name(name) if name in UNSAFE_NAMES:
+            case ast.Name(name) if name in UNSAFE_NAMES and id(node) not in read:
                 found.append(name)
-            case ast.Attribute(value, name) if _is_deep(value, name, modules):
+            case ast.Attribute(value, name) if _is_deep(value, name, imported):
                 found.append(ast.unparse(node)[-60:])
-            case ast.Attribute(value, _, ast.Store() | ast.Del()) if _root(value) in modules:
+            case ast.Attribute(value, _, ast.Store() | ast.Del()) if _root(value) in imported:
                 found.append(f"{ast.unparse(node)[-60:]} = ...")
+            case ast.Name(name, ast.Load()) if name in modules and id(node) not in as_base:
+                found.append(f"the module {name}, handed on")
+            case ast.keyword("allow_pickle"):
+                found.append("allow_pickle")
             case ast.MatchClass(kwd_attrs=names):
                 found += [name for name in names if name.startswith("_") or name in UNSAFE_ATTRIBUTES]
     return found

@@ -29,7 +29,11 @@ ERRORS = {
     "TimeLimit": TimeLimit,
     "ThingItself": ThingItself,
     "LinAlgError": torch.linalg.LinAlgError,
-    **{name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)},
+    **{
+        name: kind
+        for name, kind in vars(builtins).items()
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, BaseExceptionGroup)
+    },
 }
 
 
@@ -133,7 +137,9 @@ class _Writer:
         return {"object": type(value).__name__}
 
     def _tensor(self, tensor: Tensor) -> dict:
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        if tensor.is_quantized:
+            return {"object": "quantized tensor"}
+        if tensor.layout != torch.strided or tensor.is_complex():
             return {"odd tensor": "complex" if tensor.is_complex() else str(tensor.layout)}
         self.bytes += tensor.numel() * tensor.element_size()
         if self.bytes > MOST_BYTES:

@@ -23,6 +23,7 @@ CPU_SECONDS = 40
 FILE_BYTES = 16 * 2**20
 SCRATCH = f"size={FILE_BYTES},nr_inodes=256,mode=1777"
 OPEN_FILES = 64
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 # What would start, reach or watch another process, change what the process may see, or hold memory outside its bounds.
 REFUSED = (
@@ -60,6 +61,7 @@ def confine(uid: int | None, scratch: str, covered: list[str]) -> None:
     _mount_empty(scratch, 0, SCRATCH)
     os.chdir(scratch)
     os.environ.clear()
+    os.environ.update(ONE_THREAD)  # SciPy's algebra would start some when it is imported, which is refused
     _bound_means(memory)
     _drop_rights(uid)
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

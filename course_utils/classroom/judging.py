@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from functools import cache, lru_cache
 
-from ..exercises import EXERCISES, checking
+from ..exercises import EXERCISES, checking, running
 from ..exercises.checking import Try
 from ..exercises.exercise import Case, Exercise
 from ..exercises.running import Outcome, TimeLimit
@@ -24,7 +24,8 @@ class Stopped(Exception):
 
 
 WHY = {
-    "by itself": "its process ended before it answered: os._exit, a crash, or more than it was allowed",
+    "by itself": "its process ended before it had answered",
+    "crash": "its process crashed, or took more memory, time or files than it was allowed",
     "time": "it did not come to an end",
     "size": "it sent back more than anybody asked for",
 }
@@ -34,6 +35,15 @@ def drawn_seed(release: Release, exercise: str, number: int) -> int:
     """What case number so-and-so is drawn from: it tells nothing of the secret, nor of the other cases."""
     key = (release.seed or 0).to_bytes(8, "big")
     return int.from_bytes(hmac.digest(key, f"{exercise} {number}".encode(), hashlib.sha256)[:7], "big")
+
+
+def earned(points: float, named: float, drawn: float) -> float:
+    """What an answer is worth that is right on these shares of its named and its drawn cases; hundredths, rounded down.
+
+    The smaller share counts, so that nothing is got by heart; half of the cases right earns nothing, as some number
+    that never changes may be, and from there it grows evenly to all.
+    """
+    return math.floor(round(100 * points * max(0.0, 2 * min(named, drawn) - 1), 6)) / 100
 
 
 class Judge:
@@ -119,8 +129,7 @@ class Judge:
         names = checking.case_names(exercise)
         mark.cases = [CaseMark(t.case.name, checking.describe(t.case, names), t.wrong) for t in named]
         mark.drawn, mark.drawn_right = DRAWN, sum(t.wrong is None for t in drawn)
-        shares = sum(t.wrong is None for t in named) / count, mark.drawn_right / DRAWN
-        mark.earned = mark.points if verdict.passed else math.floor(round(100 * mark.points * min(shares), 6)) / 100
+        mark.earned = earned(mark.points, sum(t.wrong is None for t in named) / count, mark.drawn_right / DRAWN)
 
     def tries(self, exercise: Exercise, cases: list[Case], tried: Tried) -> list[Try]:
         """What came, beside what was expected; after a process that ended too soon, one try that says so.
@@ -134,7 +143,7 @@ class Judge:
         tries = []
         for case, data in zip(cases, tried.outcomes, strict=False):
             try:
-                came = checking.judged(border.decode(data, list(case.arguments)), exercise, case)
+                came = border.decode(data, list(case.arguments))
             except border.Unreadable as error:
                 came = Outcome(error=error)
             tries.append(self._compare(exercise, case, came))
@@ -145,10 +154,13 @@ class Judge:
         return tries
 
     def _compare(self, exercise: Exercise, case: Case, came: Outcome) -> Try:
+        """Within bounds, as what came may be made so that looking at it never ends."""
         expected = self.expected(exercise, case)
         try:
-            wrong = checking.wrong_with(exercise, case, expected, came)
-        except Exception as error:  # what came cannot even be compared
+            with running.memory_limit(running.MEMORY), running.time_limit(running.SECONDS):
+                came = checking.judged(came, exercise, case)
+                wrong = checking.wrong_with(exercise, case, expected, came)
+        except (Exception, TimeLimit) as error:
             wrong = f"what came back cannot be compared ({type(error).__name__})"
         return Try(case, expected, came, wrong)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import course_utils
 
-from . import border, harness
+from . import border, confine, harness
 
 SECONDS = 40.0  # for all cases of an exercise; one case has ``running.SECONDS``
 START_SECONDS = 120.0
@@ -28,10 +28,11 @@ ENVIRONMENT = {
     "PYTHONPATH": COURSE,
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",  # what forks must not have started threads
-    "OPENBLAS_NUM_THREADS": "1",
     "LANG": "C.UTF-8",
     "TMPDIR": SCRATCH,
+    "MPLBACKEND": "Agg",
+    "MPLCONFIGDIR": SCRATCH,
+    **confine.ONE_THREAD,  # what forks must not have started threads
 }
 
 
@@ -44,7 +45,7 @@ class Tried:
     """What came of an answer: the outcomes that were sent, and how its process ended."""
 
     outcomes: list[bytes]
-    ended: str  # "by itself", "time" or "size"
+    ended: str  # "by itself", "crash", "time" or "size"
 
 
 class Sandbox:
@@ -123,7 +124,7 @@ class Sandbox:
                 stdout=subprocess.PIPE,
                 stderr=said,
                 bufsize=0,
-                env=None if not self.trust else {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env={**os.environ, **confine.ONE_THREAD},
                 cwd=tempfile.gettempdir(),
             )
             if self._answer(START_SECONDS) != b"ready":
@@ -138,7 +139,7 @@ class Sandbox:
 
     def _answer(self, seconds: float) -> bytes | None:
         """The nursery's next frame; None if none comes in time."""
-        output, data, wanted = self.nursery.stdout, b"", harness.FRAME.size
+        output, data, wanted = self.nursery.stdout, bytearray(), harness.FRAME.size
         deadline = time.monotonic() + seconds
         while len(data) < wanted:
             left = deadline - time.monotonic()
@@ -150,7 +151,7 @@ class Sandbox:
             data += chunk
             if len(data) == harness.FRAME.size == wanted:
                 wanted += min(harness.FRAME.unpack(data)[0], 2 * harness.MOST_STREAM)
-        return data[harness.FRAME.size :]
+        return bytes(data[harness.FRAME.size :])
 
     def _command(self) -> list[str]:
         run = [sys.executable, "-m", "course_utils.classroom.harness"]
