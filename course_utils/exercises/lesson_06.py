@@ -61,6 +61,13 @@ def channels_last_in_a_patch(x, patch_size):
     return x.permute(0, 2, 4, 3, 5, 1).reshape(n, -1, channels * ph * pw)
 
 
+def channels_before_the_grid(x, patch_size):
+    n, channels, _, _ = x.shape
+    ph, pw = patch_size
+    x = x.unfold(2, ph, ph).unfold(3, pw, pw)  # (N, C, H / ph, W / pw, ph, pw)
+    return x.reshape(n, -1, channels * ph * pw)
+
+
 def patches_transposed(x, patch_size):
     n, channels, height, width = x.shape
     ph, pw = patch_size
@@ -429,6 +436,17 @@ class ClassTokenLast(nn.Module):
     def forward(self, x):
         tokens = self.projection(x).flatten(2).transpose(1, 2)
         return torch.cat([tokens, self.class_token.expand(len(x), -1, -1)], dim=1)
+
+
+class ClassTokenNotRepeated(nn.Module):
+    def __init__(self, patch_size, channels, width):
+        super().__init__()
+        self.projection = nn.Conv2d(channels, width, kernel_size=patch_size, stride=patch_size)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, width))
+
+    def forward(self, x):
+        tokens = self.projection(x).flatten(2).transpose(1, 2)
+        return torch.cat([self.class_token, tokens], dim=1)
 
 
 class ClassTokenNotUsed(nn.Module):
@@ -1137,6 +1155,14 @@ def first_layer_leftmost(weights):
     return rollout
 
 
+def identity_in_float32(weights):
+    rollout = identity = torch.eye(weights[0].shape[-1])
+    for layer in weights:
+        mixed = 0.5 * layer + 0.5 * identity
+        rollout = mixed / mixed.sum(dim=-1, keepdim=True) @ rollout
+    return rollout
+
+
 def number_by_number(weights):
     identity = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     rollout = torch.ones_like(identity)
@@ -1375,6 +1401,10 @@ EXERCISES = (
                 "Inside a patch the channel comes first: a convolution's weight runs (C, ph, pw), and yours would "
                 "not match it.",
             ),
+            Mistake(
+                channels_before_the_grid,
+                "With several channels your tokens mix patches: C still stands before the grid, and belongs behind it.",
+            ),
             Mistake(patches_transposed, "The pixels of a patch run row by row; yours run column by column."),
             Mistake(patches_in_columns, "The patches run in rows from the top left; yours run in columns."),
             Mistake(grid_kept, "A transformer reads a row of tokens: the two axes of the grid become one, L."),
@@ -1482,6 +1512,10 @@ EXERCISES = (
             ),
             Mistake(ClassTokenDetached, "`.data` or `.detach()` cuts the class token off: no gradient reaches it."),
             Mistake(ClassTokenLast, "The class token comes first: what follows looks for it at place 0."),
+            Mistake(
+                ClassTokenNotRepeated,
+                "There is one class token, and a batch of pictures: each needs its own copy in front (`expand`).",
+            ),
             Mistake(ClassTokenNotUsed, "The class token is made, but it does not stand in front of the patches yet."),
             Mistake(
                 ClassTokenAdded, "The class token is a token of its own, in front of the others, not added to them."
@@ -1738,6 +1772,10 @@ EXERCISES = (
             Mistake(columns_divided, "Rows belong to the tokens that look, so rows sum to 1: you divided the columns."),
             Mistake(
                 first_layer_leftmost, "The last layer stands leftmost: it looks at what earlier ones have gathered."
+            ),
+            Mistake(
+                identity_in_float32,
+                "`torch.eye(L)` is float32, and a product takes no other dtype beside it: `torch.eye(L, dtype=...)`.",
             ),
             Mistake(number_by_number, "`*` multiplies number by number; a path through two layers needs `@`."),
             *(
