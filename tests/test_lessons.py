@@ -254,3 +254,16 @@ def test_jupyterlab_starts_beside_a_taken_port_and_ends_quietly(course: Path, tm
             os.close(terminal)
     assert server.returncode == 0
     assert "Traceback" not in rest
+
+
+def test_readers_see_nothing_of_nbgrader(tmp_path):
+    """It comes along for instructors; its menus and its warnings would be in a reader's way."""
+    lessons.set_jupyterlab(tmp_path / "settings")
+    hidden = json.loads((tmp_path / "settings" / "page_config.json").read_text())["disabledExtensions"]
+    assert hidden["@jupyter/nbgrader"] is True
+    lessons.set_server(tmp_path / "config")
+    (written,) = (tmp_path / "config").iterdir()
+    assert written.name > "nbgrader.json"  # the last one read has the last word
+    installed = Path(sys.prefix) / "etc" / "jupyter" / "jupyter_server_config.d" / "nbgrader.json"
+    parts = json.loads(installed.read_text())["ServerApp"]["jpserver_extensions"]
+    assert json.loads(written.read_text())["ServerApp"]["jpserver_extensions"] == dict.fromkeys(parts, False)
