@@ -283,6 +283,14 @@ def test_bubblewrap_that_may_not_work_is_said_too(monkeypatch):
         Sandbox().try_answer({"exercise": "output_size"})
 
 
+def test_course_that_is_installed_is_covered_where_it_lies(monkeypatch, tmp_path):
+    monkeypatch.setattr(sandbox, "of_python", lambda: [tmp_path])
+    assert sandbox.covered() == ["/course", "/proc"]
+    course = tmp_path.resolve() / "site-packages" / "course_utils"
+    monkeypatch.setattr(sandbox.course_utils, "__file__", str(course / "__init__.py"))
+    assert sandbox.covered()[2:] == [str(course)]
+
+
 def test_trust_runs_answers_without_bubblewrap(monkeypatch, judge):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
     submission = Submission(Student("a"), {"output_size": source_of(EXERCISES["output_size"].reference, "output_size")})

@@ -178,6 +178,7 @@ def try_answer(job: dict, send_on: Callable[[bytes], None]) -> None:
 def live(job: dict, pipe: int) -> None:
     """The whole life of an answer's process: confined, then tried. Never returns."""
     try:
+        os.setsid()  # in no group with the nursery
         confine.close_all_but(pipe)
         if job["confined"]:
             confine.confine(job["uid"], job["scratch"], job["covered"])

@@ -22,7 +22,6 @@ START_SECONDS = 120.0
 FIRST_UID = 61_000  # for answers, where the grader is root: nobody's, and another for each sandbox that runs beside it
 MOST_SANDBOXES = 1_000
 COURSE, SCRATCH = "/course", "/scratch"
-COVERED = [COURSE, "/proc"]
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONPATH": COURSE,
@@ -108,7 +107,7 @@ class Sandbox:
 
     def _ask(self, job: dict) -> bytes | None:
         """What the nursery reports on a job; None if it does not."""
-        confined = {"confined": not self.trust, "uid": self.uid, "scratch": SCRATCH, "covered": COVERED}
+        confined = {"confined": not self.trust, "uid": self.uid, "scratch": SCRATCH, "covered": covered()}
         try:
             harness.send(self.nursery.stdin, json.dumps({**job, **confined, "seconds": SECONDS}).encode())
         except BrokenPipeError:
@@ -191,6 +190,13 @@ def bubblewrap() -> list[str]:
         command += ["--ro-bind-try", file, file]
     command += ["--tmpfs", SCRATCH, "--dev", "/dev", "--remount-ro", "/dev", "--proc", "/proc"]
     return [*command, "--remount-ro", "/", "--chdir", "/"]
+
+
+def covered() -> list[str]:
+    """What an answer must not see: the course's source, once it is imported, and processes."""
+    course = Path(course_utils.__file__).resolve().parent
+    installed = [course] if any(course.is_relative_to(folder) for folder in ("/usr", *of_python())) else []
+    return [COURSE, "/proc", *map(str, installed)]
 
 
 def of_python() -> list[Path]:
