@@ -121,7 +121,7 @@ def marked(attack: Attack) -> object:
     return pytest.param(attack, marks=marks, id=attack.name)
 
 
-@pytest.mark.parametrize("attack", map(marked, ATTACKS))
+@pytest.mark.parametrize("attack", [marked(attack) for attack in ATTACKS])
 def test_an_attack_gets_nothing(ring, attack):
     mark = ring.mark(attack)
     assert attack.says in seen(mark), seen(mark)
