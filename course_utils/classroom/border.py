@@ -83,7 +83,8 @@ def settled(value: Any, depth: int = 0) -> Any:
         raise ValueError(f"it gives back lists {DEEPEST} deep")
     if isinstance(value, Tensor):
         with torch._C.DisableTorchFunctionSubclass():
-            return value if type(value) is Tensor else Tensor.as_subclass(value, Tensor)
+            plain = value if type(value) is Tensor else Tensor.as_subclass(value, Tensor)
+            return Tensor.clone(plain)  # of its own, as somebody else may hold the first and write to it later
     if isinstance(value, np.ndarray):
         return np.array(np.ndarray.view(value, np.ndarray), order="C")
     if value is None or isinstance(value, bool):
