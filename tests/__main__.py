@@ -14,7 +14,9 @@ from tests import bubblewrap, chromium
 
 REPORTS = ROOT / "build" / "tests"
 OF_NOTEBOOKS = ["tests/test_notebooks.py", "tests/test_browser.py"]
-OF_A_CLASS = [f"tests/test_{name}.py" for name in ("grading", "hostile", "release", "nbgrader", "jupyterhub")]
+OF_A_CLASS = [
+    f"tests/test_{name}.py" for name in ("sandbox", "grading", "hostile", "release", "nbgrader", "jupyterhub")
+]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
 NEEDS = {"browser": (chromium.bring, "Chromium"), "class": (bubblewrap.bring, "bubblewrap")}
 

@@ -420,10 +420,10 @@ def test_every_forbidden_name_exists(name):
     import scipy.spatial.distance  # noqa: F401
     import torchvision.transforms.functional  # noqa: F401
 
-    from course_utils.exercises.running import _resolve
+    from course_utils.exercises.running import resolve
 
     for forbidden in EXERCISES[name].not_allowed:
-        assert _resolve(forbidden) is not None
+        assert resolve(forbidden) is not None
 
 
 # --- hint, solution, show, use, progress ----------------------------------------------------------------------------

@@ -25,10 +25,10 @@ from typing import BinaryIO
 import torch
 
 import course_utils
-from course_utils import exercises
-from course_utils.exercises import checking, running
-from course_utils.exercises.exercise import Case, Draw, Exercise, functions_of
 
+from .. import exercises
+from ..exercises import checking, running
+from ..exercises.exercise import Case, Draw, Exercise, functions_of
 from . import border, confine
 
 FRAME = struct.Struct(">I")
@@ -84,7 +84,7 @@ def own_blocks(exercise: Exercise) -> list[object]:
     found = []
     for name in exercise.not_allowed:
         if name.startswith("course_utils."):
-            thing = running._resolve(name)
+            thing = running.resolve(name)
             found += members(thing) if isinstance(thing, ModuleType) else [thing]
     for module in course_modules():
         found += [thing for thing in members(module) if thing.__name__ == exercise.name]

@@ -282,7 +282,7 @@ class Forbidden:
         self.methods: dict[str, str] = {}  # of Tensor
         self.modules: set[str] = set()
         for name in names:
-            thing = _resolve(name) if name.partition(".")[0] in sys.modules else None
+            thing = resolve(name) if name.partition(".")[0] in sys.modules else None
             if thing is None:
                 continue  # a library that nobody has imported; the next case looks again
             if isinstance(thing, ModuleType):
@@ -342,7 +342,7 @@ class _Told(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def _resolve(name: str) -> Any:
+def resolve(name: str) -> Any:
     """The object that a dotted name stands for: a module, or something inside one."""
     module, inside = name, []
     while True:
