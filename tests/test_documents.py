@@ -12,12 +12,13 @@ import nbformat
 import pytest
 import yaml
 
+from course_utils.exercises import EXERCISES
 from course_utils.exercises.checking import check_answer
 from course_utils.exercises.exercise import source_of
 from course_utils.lessons import ROOT, lessons
 from tests.test_hygiene import FLOORS
 
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "notebooks/NOTATION.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "notebooks/NOTATION.md", "notebooks/PLAN.md")
 NOT_YET = re.compile(r"10_name|lesson_10|^my/|^build/")  # a lesson to be added; what commands make
 
 
@@ -170,3 +171,19 @@ def test_letters_of_two_meanings_name_lessons_that_there_are(texts: dict[str, tu
     for letter, here, elsewhere in rows(section("notebooks/NOTATION.md", "Letters that mean two things")):
         named = re.findall(r"\b\d\d\b", here + elsewhere)
         assert set(named) <= texts.keys() and (named or "all" in here), letter
+
+
+# ---- notebooks/PLAN.md
+
+
+def test_plan_holds_every_exercise_with_its_minutes() -> None:
+    seen: dict[str, bool] = {}
+    for _, numbers, _, _, assigned, minutes, hardest, more in rows(page("notebooks/PLAN.md")):
+        here = {name: e for name, e in EXERCISES.items() if e.lesson[:2] in numbers.split(" and ")}
+        for cell, optional in ((assigned, False), (more, True)):
+            named = re.findall(r"`(\w+)` (\d+)", cell)
+            assert named == [(name, str(e.minutes)) for name, e in here.items() if e.optional is optional]
+            seen |= dict.fromkeys((name for name, _ in named), True)
+        core = [e for e in here.values() if not e.optional]
+        assert (int(minutes), int(hardest)) == (sum(e.minutes for e in core), max(e.difficulty for e in core))
+    assert list(seen) and seen.keys() == EXERCISES.keys()
