@@ -217,7 +217,7 @@ WRITING = [
                 for name, place in {
                     "outside": "@OUTSIDE@/marker",
                     "root": "/marker",
-                    "temporary": "/tmp/vision-course-marker",
+                    "temporary": "@TEMPORARY@/vision-course-marker",
                     "home": "@HOME@/vision-course-marker",
                     "course": "/course/course_utils/marker.py",
                     "checkout": "@ROOT@/vision-course-marker",

@@ -49,6 +49,7 @@ class Ring:
         self.rows: list[tuple[Attack, Mark]] = []
         (outside / "secret.txt").write_text("nobody reads this")
         self.places = {"@OUTSIDE@": str(outside), "@ROOT@": str(ROOT), "@HOME@": os.path.expanduser("~")}
+        self.places["@TEMPORARY@"] = tempfile.gettempdir()
 
     def mark(self, attack: Attack) -> Mark:
         assigned = next(one for one in RELEASE.exercises if one.name == attack.exercise)

@@ -417,7 +417,8 @@ def test_flags_and_notes_are_not_for_students():
 def test_how_marks_are_made_is_said_in_two_sentences():
     said = " ".join(section(PAGES["s001"], "How marks are made").p.get_text().split())
     assert len(re.findall(r"\.(?: |$)", said)) == 2
-    assert "the smaller of the two shares" in said
+    assert "The smaller of the two shares" in said
+    assert "half of the cases earn nothing" in said
 
 
 # ---- What the instructor reads
