@@ -168,8 +168,9 @@ READING = [
             passwords="open('/etc/shadow')",
             users="open('/etc/passwd')",
             outside="open('@OUTSIDE@/secret.txt')",
-            temporary="assert os.listdir('/tmp')",
-            home="assert [f for f in os.listdir('@HOME@') if f != '.pyenv']",
+            # folders may be on the way to Python and its packages: what lies in them may not be seen
+            temporary="assert [f for f in os.listdir('/tmp') if not os.path.isdir('/tmp/' + f)]",
+            home="assert [f for f in os.listdir('@HOME@') if not os.path.isdir('@HOME@/' + f)]",
             checkout="open('@ROOT@/README.md')",
             network="open('/etc/resolv.conf')",
             processes="assert os.listdir('/proc')",
