@@ -47,6 +47,11 @@ SLOW = """except BaseException as error:
         got.append("no answer in time")"""
 
 
+NOT_ON_THE_WAY = (
+    "assert [f for f in os.listdir('{0}') if not (sys.prefix + sys.base_prefix).count(os.path.join('{0}', f) + '/')]"
+)
+
+
 def tries(**attempts: str) -> str:
     """An answer cell that makes each attempt when it is executed; one that raises nothing has worked."""
     parts = [WRONG, "import contextlib, ctypes, glob, hashlib, os, resource, signal, sys\ngot = []"]
@@ -168,9 +173,9 @@ READING = [
             passwords="open('/etc/shadow')",
             users="open('/etc/passwd')",
             outside="open('@OUTSIDE@/secret.txt')",
-            # folders may be on the way to Python and its packages: what lies in them may not be seen
-            temporary="assert [f for f in os.listdir('/tmp') if not os.path.isdir('/tmp/' + f)]",
-            home="assert [f for f in os.listdir('@HOME@') if not os.path.isdir('@HOME@/' + f)]",
+            # nothing may be seen there but the way to Python and its packages, if it leads through
+            temporary=NOT_ON_THE_WAY.format("/tmp"),
+            home=NOT_ON_THE_WAY.format("@HOME@"),
             checkout="open('@ROOT@/README.md')",
             network="open('/etc/resolv.conf')",
             processes="assert os.listdir('/proc')",
