@@ -35,6 +35,10 @@ def channel_last(images):
     return images.unsqueeze(-1) / 255
 
 
+def channel_first_of_all(images):
+    return images.unsqueeze(0) / 255
+
+
 def no_channel(images):
     return images / 255
 
@@ -55,6 +59,10 @@ def one_for_all(x):
 
 def each_picture_apart(x):
     return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
+
+
+def over_the_channels(x):
+    return (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
 
 
 def keepdim_forgotten(x):
@@ -131,39 +139,43 @@ def all_at_once(f, x):
 
 
 def one_sided(f, x):
-    gradient = torch.zeros_like(x)
-    for place in range(x.numel()):
-        nudge = torch.zeros_like(x)
-        nudge.view(-1)[place] = 0.1
-        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 0.1
-    return gradient
+    steps = 0.1 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 0.1 for step in steps]).view(x.shape)
 
 
 def one_sided_by_a_hundredth(f, x):
-    gradient = torch.zeros_like(x)
-    for place in range(x.numel()):
-        nudge = torch.zeros_like(x)
-        nudge.view(-1)[place] = 1e-2
-        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-2
-    return gradient
+    steps = 1e-2 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 1e-2 for step in steps]).view(x.shape)
 
 
 def one_sided_by_a_thousandth(f, x):
-    gradient = torch.zeros_like(x)
-    for place in range(x.numel()):
-        nudge = torch.zeros_like(x)
-        nudge.view(-1)[place] = 1e-3
-        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-3
-    return gradient
+    steps = 1e-3 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 1e-3 for step in steps]).view(x.shape)
 
 
 def one_sided_by_a_ten_thousandth(f, x):
-    gradient = torch.zeros_like(x)
-    for place in range(x.numel()):
-        nudge = torch.zeros_like(x)
-        nudge.view(-1)[place] = 1e-4
-        gradient.view(-1)[place] = (f(x + nudge) - f(x)) / 1e-4
-    return gradient
+    steps = 1e-4 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 1e-4 for step in steps]).view(x.shape)
+
+
+def one_sided_by_a_hundred_thousandth(f, x):
+    steps = 1e-5 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 1e-5 for step in steps]).view(x.shape)
+
+
+def one_sided_by_a_millionth(f, x):
+    steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / 1e-6 for step in steps]).view(x.shape)
+
+
+def by_a_millionth(f, x):
+    steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x - step)) / 2e-6 for step in steps]).view(x.shape)
+
+
+def by_a_ten_millionth(f, x):
+    steps = 1e-7 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x - step)) / 2e-7 for step in steps]).view(x.shape)
 
 
 def step_relative_to_x(f, x):
@@ -249,6 +261,7 @@ EXERCISES = (
                 "Everything but white became 0: something rounded down (`//`, or whole numbers) before you had floats.",
             ),
             Mistake(channel_last, "PyTorch reads (N, C, H, W): the channel stands second."),
+            Mistake(channel_first_of_all, "The new axis stands before the pictures: it comes second, after them."),
             Mistake(no_channel, "The channel axis is missing: one grey channel is still a channel."),
         ),
         not_allowed=("torchvision.transforms.functional.to_tensor",),
@@ -279,6 +292,10 @@ EXERCISES = (
             Mistake(
                 each_picture_apart,
                 "You kept the batch axis: each picture got its own mean, so a dark and a bright item look alike.",
+            ),
+            Mistake(
+                over_the_channels,
+                "dim names the axes that are averaged away: yours are the channels, which should stay.",
             ),
             Mistake(
                 keepdim_forgotten,
@@ -363,6 +380,18 @@ EXERCISES = (
             Mistake(step_relative_to_x, "Where x is 0 your step is 0 too, and 0/0 is nan: take a fixed step."),
             Mistake(step_too_large, "Your step is longer than the bends of f: take a smaller one."),
             Mistake(twice_too_large, "The two points are two steps apart: divide by twice the step."),
+            *(
+                Mistake(
+                    drowned,
+                    "float32 keeps seven digits, and so small a step drowns in them: take a larger one there.",
+                )
+                for drowned in (
+                    one_sided_by_a_hundred_thousandth,
+                    one_sided_by_a_millionth,
+                    by_a_millionth,
+                    by_a_ten_millionth,
+                )
+            ),
             Mistake(
                 step_too_small,
                 "In float32, 2 + 1e-8 is 2 and the difference is 0: take a larger step there.",
