@@ -49,7 +49,7 @@ def save(path: Path | str, tensors: Mapping[str, Tensor], notes: Mapping[str, ob
 
 
 def load(path: Path | str) -> tuple[dict[str, Tensor], dict]:
-    """Read what ``save`` wrote.
+    """Read what ``save`` wrote to a path.
 
     Returns:
         The tensors by name, on the CPU, and the notes.

@@ -179,6 +179,9 @@ def drawn_digits(count: int, generator: torch.Generator) -> Tensor:
 
     Returns:
         (count, 1, 28, 28) uint8.
+
+    Raises:
+        ValueError: if ``count`` is below 1.
     """
 
     def draw(sheet: ImageDraw.ImageDraw, value: Callable[[int, int], int]) -> None:
@@ -189,7 +192,10 @@ def drawn_digits(count: int, generator: torch.Generator) -> Tensor:
 
 
 def drawn_shapes(count: int, generator: torch.Generator) -> Tensor:
-    """Outlines of rectangles and ellipses, and lines, some darker than others. As ``drawn_digits``."""
+    """Outlines of rectangles and ellipses, and lines, some darker than others.
+
+    Args, Returns, Raises: ``count`` and ``generator`` as in ``drawn_digits``.
+    """
 
     def draw(sheet: ImageDraw.ImageDraw, value: Callable[[int, int], int]) -> None:
         left, top = value(2, 10), value(2, 10)
@@ -302,13 +308,13 @@ class Batches:
             yield self.batch(chosen)
 
     def order(self) -> Tensor:
-        """The places of the pictures in the order of the next epoch."""
+        """The places of the pictures in the order of the next epoch, (N,)."""
         if self.generator is None:
             return torch.arange(len(self.images))
         return torch.randperm(len(self.images), generator=self.generator)
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The pictures at some places, augmented and normalised, and their labels."""
+        """The pictures at the places ``chosen`` (n,), augmented and normalised, (n, C, H, W), and their labels (n,)."""
         images = self.images[chosen]
         if self.augment is not None:
             images = self.augment(images)
@@ -325,7 +331,7 @@ class Batches:
 
 
 def split(count: int, for_validation: int) -> tuple[Tensor, Tensor]:
-    """Places of training and of validation pictures among so many, always the same ones."""
+    """Which of ``count`` pictures to train on, and which to keep ``for_validation``: places (n,), always the same."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     return order[for_validation:], order[:for_validation]
 
@@ -339,7 +345,7 @@ def k_fold(count: int, folds: int, generator: torch.Generator) -> list[tuple[Ten
         generator: shuffles the pictures first.
 
     Returns:
-        For each fold the places of its training and of its validation pictures.
+        For each fold the places of its training and of its validation pictures, (n,) each.
 
     Raises:
         ValueError: if ``folds`` is out of its range.

@@ -29,8 +29,8 @@ class HardBatches(Batches):
         images, labels, batch_size, generator, augment, mean, std: as in ``Batches``; the generator is needed.
 
     Raises:
-        ValueError: as ``Batches``; if a share is out of its range or the generator is missing; and after an epoch
-            whose losses nobody told.
+        ValueError: as ``Batches``; if a share is out of its range or the generator is missing; and in ``order``,
+            after an epoch whose losses nobody told.
 
     Source: in the manner of Loshchilov and Hutter, "Online batch selection for faster training of neural networks"
     (2016), and Shrivastava, Gupta and Girshick, "Training region-based object detectors with online hard example
@@ -61,7 +61,7 @@ class HardBatches(Batches):
         return math.ceil((self._hard + self._easy) / self.batch_size)
 
     def order(self) -> Tensor:
-        """The hardest pictures and some of the others, shuffled."""
+        """The places of the hardest pictures and of some of the others, shuffled, (n,)."""
         if self.handed_out >= len(self) and self.losses.isinf().all():
             raise ValueError("batches: an epoch has passed and no loss is known; train with loss=batches.loss")
         shuffled = torch.randperm(len(self.images), generator=self.generator)  # so that equal losses come in any order
@@ -72,13 +72,16 @@ class HardBatches(Batches):
         return order[torch.randperm(len(order), generator=self.generator)]
 
     def batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``Batches.batch``, and remembers whose losses will come next."""
+        """As ``Batches.batch``, and remembers that the losses of those ``chosen`` come next."""
         self.chosen = chosen
         self.handed_out += 1
         return super().batch(chosen)
 
     def loss(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross-entropy of the last batch; the loss of each of its pictures is kept."""
+        """The mean cross-entropy of the last batch, (); the loss of each of its pictures is kept.
+
+        Args: model, images and labels as in ``training.classify``.
+        """
         losses = metrics.cross_entropy(model(images), labels, reduction="none", label_smoothing=self.label_smoothing)
         self.losses[self.chosen] = losses.detach().cpu()
         return losses.mean()

@@ -28,8 +28,8 @@ class BatchNorm2d(nn.Module):
     Attributes: weight, bias, running_mean, running_var (C,); num_batches_tracked.
 
     Raises:
-        ValueError: in ``forward``, if x is not (N, C, H, W) with that many channels, or if a channel has one value
-            only while training.
+        ValueError: if ``num_features`` or ``momentum`` is out of its range; in ``forward``, if x is not (N, C, H, W)
+            with that many channels, or if a channel has one value only while training.
 
     Source: Ioffe and Szegedy, "Batch normalization" (2015), algorithms 1 and 2.
     """
@@ -110,7 +110,7 @@ class LayerNorm(nn.Module):
     Attributes: weight, bias (D,).
 
     Raises:
-        ValueError: in ``forward``, if the last axis of x does not have that length.
+        ValueError: if ``normalized_shape`` is below 1; in ``forward``, if the last axis of x has another length.
 
     Source: Ba, Kiros and Hinton, "Layer normalization" (2016), equation 3.
     """
@@ -245,7 +245,7 @@ class EncoderBlock(nn.Module):
         self.drop_path = StochasticDepth(drop_path)
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
-        """(N, L, width), and a mask as ``attention.attention_weights`` takes it -> (N, L, width)"""
+        """x (N, L, width), and ``attn_mask`` as ``attention.attention_weights`` takes it -> (N, L, width)"""
         if x.dim() != 3 or x.shape[-1] != self.width:
             raise ValueError(f"x must have shape (N, L, {self.width}), got {tuple(x.shape)}")
         if self.norm_first:

@@ -1,7 +1,7 @@
 """Open, renew and execute the lessons: ``python -m course_utils.lessons COMMAND``.
 
 The lessons in ``notebooks/`` belong to the course. Readers work on copies in ``my/``, so that
-their work never dirties the checkout and an update never meets a conflict.
+their work never dirties the checkout and an update never meets a conflict. ``root`` is the checkout.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def lessons(root: Path = ROOT) -> list[Path]:
 
 
 def find(name: str, root: Path = ROOT) -> Path:
-    """The notebook of the lesson called "1", "01" or "01_convolution".
+    """The notebook of the lesson whose name is "1", "01" or "01_convolution".
 
     Raises:
         UnknownLesson: if there is none.
@@ -65,7 +65,7 @@ def copy_new(root: Path = ROOT) -> list[Path]:
 
 
 def reset(name: str, root: Path = ROOT) -> Path | None:
-    """Put a fresh copy of a lesson into ``my/``.
+    """Put a fresh copy of the lesson of that name into ``my/``.
 
     Returns:
         Where the old copy is kept: beside the new one, with the time in its name. None if there was none.
@@ -97,7 +97,10 @@ def _copy(lesson: Path, copy: Path) -> Path:
 
 
 def page(notebook: "NotebookNode", folder: Path, **options: Any) -> "NotebookClient":
-    """What executes a notebook as if it lay in ``folder``, and takes its outputs as a page in JupyterLab does."""
+    """What executes a notebook as if it lay in ``folder``, and takes its outputs as a page in JupyterLab does.
+
+    The options are those of nbclient.
+    """
     from nbclient import NotebookClient
     from nbclient.output_widget import OutputWidget
 
@@ -186,7 +189,7 @@ def execute(lesson: Path) -> tuple["NotebookNode", str]:
 
 
 def in_short(error: "CellExecutionError") -> str:
-    """The lines that a traceback points at, and its message, without colours."""
+    """The lines that an error's traceback points at, and its message, without colours."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", error.traceback)
     arrows = [line for line in plain.splitlines() if re.match(r"-+> ", line)]
     message = f"{error.ename}: {error.evalue}".splitlines()
@@ -194,7 +197,7 @@ def in_short(error: "CellExecutionError") -> str:
 
 
 def make_storable(notebook: "NotebookNode") -> None:
-    """Take out what differs between runs, or shows only while a kernel lives."""
+    """Take out of a notebook what differs between runs, or shows only while a kernel lives."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata.language_info = {"name": "python"}
     notebook.metadata.kernelspec = {
@@ -210,7 +213,7 @@ def make_storable(notebook: "NotebookNode") -> None:
 
 
 def run(name: str, root: Path = ROOT) -> str:
-    """Execute a lesson and leave it with its outputs as ``build/<lesson>.html``.
+    """Execute the lesson of that name and leave it with its outputs as ``build/<lesson>.html``.
 
     Returns:
         What went wrong, "" if nothing did. The page is written in both cases.
@@ -230,7 +233,7 @@ def run(name: str, root: Path = ROOT) -> str:
 
 
 def store_outputs(names: Sequence[str] = (), root: Path = ROOT) -> list[str]:
-    """Execute lessons (all, if none is named) and write them, with their outputs, to ``notebooks/``.
+    """Execute the lessons of these names (all, if there are none) and write them, with outputs, to ``notebooks/``.
 
     A lesson that raises an error is left as it was.
 
@@ -258,7 +261,7 @@ def store_outputs(names: Sequence[str] = (), root: Path = ROOT) -> list[str]:
 def set_jupyterlab(settings: Path | None = None) -> None:
     """Keep JupyterLab from asking about news and looking for updates (the course needs no network), and have it save
     the explorers as they stand, so that they are seen when a lesson is opened again. Menus for those who grade with
-    nbgrader, which comes along for instructors, stay away from readers.
+    nbgrader, which comes along for instructors, stay away from readers. ``settings`` is its folder.
     """
     if settings is None:
         from jupyterlab.commands import get_app_dir
@@ -277,7 +280,10 @@ def set_jupyterlab(settings: Path | None = None) -> None:
 
 
 def set_server(config: Path = Path(sys.prefix) / "etc" / "jupyter" / "jupyter_server_config.d") -> None:
-    """Keep nbgrader's part of the server from starting: it is for a class, and warns readers of what it lacks."""
+    """Keep nbgrader's part of the server from starting: it is for a class, and warns readers of what it lacks.
+
+    ``config`` is the folder in which the server reads what starts with it.
+    """
     parts = ("formgrader", "validate_assignment", "assignment_list", "course_list")
     off = dict.fromkeys((f"nbgrader.server_extensions.{part}" for part in parts), False)
     config.mkdir(parents=True, exist_ok=True)
@@ -306,7 +312,7 @@ def server_options(options: Sequence[str] = (), root: Path = ROOT) -> list[str]:
 
 
 def lab(options: Sequence[str] = (), root: Path = ROOT) -> None:
-    """Copy what is new to ``my/`` and run JupyterLab until Ctrl-C."""
+    """Copy what is new to ``my/`` and run JupyterLab with these options until Ctrl-C."""
     from jupyterlab.labapp import LabApp
 
     if new := copy_new(root):
@@ -322,7 +328,7 @@ def lab(options: Sequence[str] = (), root: Path = ROOT) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> str | None:
-    """Do what the command line says. Returns what went wrong, for ``sys.exit``."""
+    """Do what the arguments of the command line say. Returns what went wrong, for ``sys.exit``."""
     parser = argparse.ArgumentParser(prog="python -m course_utils.lessons", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("lab", help="open your copies in JupyterLab; what follows is handed on to it")

@@ -128,7 +128,7 @@ class Adam(Optimizer):
 
     @staticmethod
     def move(p: Tensor, gradient: Tensor, state: dict, group: dict) -> None:
-        """Adam's own step, for one parameter."""
+        """Adam's own step for one parameter p of any shape, by its gradient, its state and the options of its group."""
         if not state:
             state.update(step=0, exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p))
         state["step"] += 1
@@ -142,7 +142,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameters directly, instead of passing through m and v.
 
-    Args, Raises: as ``Adam``; ``weight_decay`` is 0.01 unless given.
+    Args, Raises: params, lr, betas and eps as in ``Adam``; ``weight_decay`` is 0.01 unless given.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
     """
@@ -208,6 +208,10 @@ def orthogonalized(matrix: Tensor, steps: int = 5) -> Tensor:
 
     Newton and Schulz's iteration: an odd polynomial of the matrix acts on the singular values alone. These
     coefficients pull small ones up fast, and do not settle at exactly 1.
+
+    Args:
+        matrix: (m, n).
+        steps: of the iteration.
 
     Source: Jordan et al., "Muon" (2024); the iteration: Björck and Bowie (1971).
     """

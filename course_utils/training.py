@@ -56,7 +56,13 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def classify(model: nn.Module, images: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """The loss of a classifier on a batch: the cross-entropy of its logits."""
+    """The loss of a classifier on a batch, (): the cross-entropy of its logits.
+
+    Args:
+        model: images (N, C, H, W) -> logits (N, classes).
+        images, labels: the batch; labels (N,).
+        label_smoothing: as in ``metrics.cross_entropy``.
+    """
     return metrics.cross_entropy(model(images), labels, label_smoothing=label_smoothing)
 
 
@@ -80,12 +86,12 @@ def one_cycle(step: int, steps: int, warm_up: float = 0.2) -> float:
 
 
 def constant(step: int, steps: int) -> float:
-    """The same rate at every step."""
+    """The same rate at every step, however many steps there are."""
     return 1.0
 
 
 def hold_then_fall(step: int, steps: int) -> float:
-    """The full rate for half of the steps, then down in a straight line, never 0."""
+    """The full rate for half of the steps, then down in a straight line, never 0; step counts from 0."""
     return min(1.0, 2 * (steps - step) / steps)
 
 
@@ -253,7 +259,7 @@ def predict(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The accuracy of a model: the share of pictures whose largest logit is the right class's.
+    """The accuracy of a model on batches: the share of pictures whose largest logit is the right class's.
 
     Raises:
         ValueError, TypeError: as ``predict``.
@@ -306,7 +312,7 @@ def save(model: nn.Module, path: Path | str, history: History | None = None, **c
 
 
 def load(model: nn.Module, path: Path | str) -> History:
-    """Give a model the weights of a file that ``save`` or ``fit`` wrote, in place of training it.
+    """Give a model the weights that ``save`` or ``fit`` wrote to a path, in place of training it.
 
     Returns:
         The history of the training that led to them.
@@ -593,7 +599,7 @@ def shown(items: Iterable) -> Iterable:
 
 @contextlib.contextmanager
 def bar(done: int, steps: int) -> Iterator[Callable[..., None]]:
-    """A progress bar for so many steps, and from the first ones a forecast; silent where COURSE_QUIET is set.
+    """A progress bar for steps, some of them done, with a forecast from the first ones; silent under COURSE_QUIET.
 
     Yields:
         A function to call after each step, with the numbers to show, by name.
