@@ -24,6 +24,9 @@ class TutorialNet(nn.Module):
         classes: logits in the answer.
         dropout: the share of numbers dropped after each of the two inner linear layers.
 
+    Raises:
+        ValueError: if ``size`` is below 16.
+
     Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (1998),
     section II, as tutorials simplify it.
     """
@@ -58,8 +61,8 @@ class TutorialNet(nn.Module):
 def conv_block(channels: int, filters: int, pool: bool = False) -> nn.Sequential:
     """3x3 convolution, pooling, batch normalisation, ReLU: (N, channels, H, W) -> (N, filters, H or H/2, W or W/2).
 
-    Pooling comes before the normalisation, which then has a quarter of the numbers to go through. The convolution
-    has no bias, as the normalisation would take it out again.
+    Pooling, with ``pool``, comes before the normalisation, which then has a quarter of the numbers to go through. The
+    convolution has no bias, as the normalisation would take it out again.
     """
     layers = [nn.Conv2d(channels, filters, kernel_size=3, padding=1, bias=False)]
     if pool:
@@ -126,7 +129,7 @@ class PlainNet(_Net):
 class FastNet(_Net):
     """The course's own: ``PlainNet`` with two residual parts where the maps are small and depth is cheap.
 
-    Args: as ``PlainNet``; pictures of any size from 8x8 up.
+    Args: channels, widths and classes as in ``PlainNet``; pictures of any size from 8x8 up.
 
     Source: in the manner of Page, "How to train your ResNet" (2018), measured anew for pictures of 28x28 and a CPU.
     """
@@ -194,9 +197,10 @@ def ruler_probabilities(features: Tensor) -> Tensor:
 
 
 class Quality(NamedTuple):
-    """How good samples are, by the ruler. ``share`` is the distance as a share of that of uniform noise.
+    """How good samples are, by the ruler: Fréchet distance, precision, recall, and as ``score`` the Inception Score.
 
-    ``entropy`` is the class entropy as a share of the largest there is, ln 10.
+    ``share`` is the distance as a share of that of uniform noise, ``entropy`` the class entropy as a share of the
+    largest there is, ln 10.
     """
 
     distance: float

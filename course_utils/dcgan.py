@@ -39,14 +39,14 @@ def optimal_discriminator(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 class Loss(NamedTuple):
-    """What the two players minimise, on logits (N,); the discriminator's is asked with real ones and fakes."""
+    """What ``discriminator`` and ``generator`` minimise, on logits (N,): the first on real ones and fakes."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
 
 
 def tell_apart(real: Tensor, fake: Tensor) -> Tensor:
-    """Binary cross-entropy of logits, real = 1 and fake = 0: ``-log D(x) - log(1 - D(G(z)))``, both as means.
+    """Binary cross-entropy of logits (N,), real = 1 and fake = 0: ``-log D(x) - log(1 - D(G(z)))``, both as means.
 
     Written with softplus, as -log sigmoid(t) = softplus(-t), which is finite for every logit.
 
@@ -56,12 +56,15 @@ def tell_apart(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def saturating(fake: Tensor) -> Tensor:
-    """``log(1 - D(G(z)))``: the game as it is derived. Its gradient vanishes where D knows the fakes."""
+    """``log(1 - D(G(z)))``, of logits fake (N,): the game as derived. Its gradient vanishes where D knows the fakes.
+
+    Source: Goodfellow et al. (2014), equation 1.
+    """
     return -F.softplus(fake).mean()
 
 
 def non_saturating(fake: Tensor) -> Tensor:
-    """``-log D(G(z))``: the same fixed point, and the strongest gradient where D knows the fakes.
+    """``-log D(G(z))``, of logits fake (N,): the same fixed point, and the strongest gradient where D knows the fakes.
 
     Source: Goodfellow et al. (2014), section 3.
     """
@@ -69,7 +72,7 @@ def non_saturating(fake: Tensor) -> Tensor:
 
 
 def hinge(real: Tensor, fake: Tensor) -> Tensor:
-    """``max(0, 1 - t)`` of real logits and ``max(0, 1 + t)`` of fakes: right by a margin of 1 is right enough.
+    """``max(0, 1 - t)`` of logits real and ``max(0, 1 + t)`` of fake, (N,) each: right by a margin of 1 is enough.
 
     Source: Lim and Ye, "Geometric GAN" (2017), section 3; Miyato et al. (2018), equations 16 and 17.
     """
@@ -77,7 +80,7 @@ def hinge(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def raise_logits(fake: Tensor) -> Tensor:
-    """``-t``: the generator's side of the hinge."""
+    """``-t`` of logits fake (N,): the generator's side of the hinge. Source: as ``hinge``."""
     return -fake.mean()
 
 
@@ -114,8 +117,9 @@ class SpectralNorm(nn.Module):
     ``torch.nn.utils.parametrizations.spectral_norm`` registers.
 
     Args:
-        weight: the weight to begin with; all axes but the first are taken together.
+        weight: the weight to begin with, (rows, ...); all axes but the first are taken together.
         rounds: of power iteration before the first use.
+        eps: keeps the divisors from 0.
 
     Source: Miyato, Kataoka, Koyama and Yoshida, "Spectral normalization for generative adversarial networks" (2018),
     algorithm 1.
@@ -131,13 +135,13 @@ class SpectralNorm(nn.Module):
 
     @torch.no_grad()
     def iterate(self, matrix: Tensor, rounds: int) -> None:
-        """Bring u and v nearer to the singular vectors of the largest singular value."""
+        """Bring u and v, in rounds, nearer to the singular vectors of the largest singular value of a matrix (m, n)."""
         for _ in range(rounds):
             self.u = F.normalize(matrix @ self.v, dim=0, eps=self.eps)
             self.v = F.normalize(matrix.T @ self.u, dim=0, eps=self.eps)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """weight -> weight / sigma"""
+        """Any shape -> the same, weight / sigma"""
         matrix = weight.flatten(1)
         if self.training:
             self.iterate(matrix, 1)
@@ -168,7 +172,7 @@ class Generator(nn.Module):
     Attributes: latent_dim, classes.
 
     Raises:
-        ValueError, TypeError: in ``forward``, if noise or labels do not fit.
+        ValueError, TypeError: if ``latent_dim`` is below 1, or, in ``forward``, if noise or labels do not fit.
 
     Source: Radford, Metz and Chintala, "Unsupervised representation learning with deep convolutional GANs" (2016),
     section 3; as a smaller net for smaller pictures.
@@ -197,7 +201,7 @@ class Generator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, latent_dim), and labels (N,) where there are classes -> (N, 1, 28, 28)"""
+        """z (N, latent_dim), and labels (N,) where there are classes -> (N, 1, 28, 28)"""
         if z.dim() != 2 or z.shape[1] != self.latent_dim:
             raise ValueError(f"z must be noise of shape (N, {self.latent_dim}), got {tuple(z.shape)}")
         _check_labels(labels, self.classes, len(z))
@@ -249,7 +253,7 @@ class Discriminator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(N, 1, 28, 28), and labels (N,) where there are classes -> logits (N,)"""
+        """x (N, 1, 28, 28), and labels (N,) where there are classes -> logits (N,)"""
         if x.dim() != 4 or x.shape[1:] != (1, SIZE, SIZE):
             raise ValueError(f"x must be pictures of shape (N, 1, {SIZE}, {SIZE}), got {tuple(x.shape)}")
         _check_labels(labels, self.classes, len(x))
@@ -259,10 +263,10 @@ class Discriminator(nn.Module):
 
 
 def initialize(module: nn.Module, std: float = 0.02) -> None:
-    """Draw the weights of a layer as the DCGAN paper does; for ``network.apply(initialize)``.
+    """Draw the weights of a module as the DCGAN paper does; for ``network.apply(initialize)``.
 
     Weights of linear layers and convolutions come from a normal distribution around 0, scales of batch normalisation
-    from one around 1; biases are 0.
+    from one around 1, both with the deviation ``std``; biases are 0.
 
     Source: Radford et al. (2016), section 4; the norms' as in PyTorch's DCGAN example.
     """
@@ -280,8 +284,9 @@ def initialize(module: nn.Module, std: float = 0.02) -> None:
 class Game:
     """What a training went through: at each step both losses and how real D found both kinds; and the film.
 
-    ``real`` and ``fake`` are the means of D(x) and of D(G(z)) as probabilities. ``film`` holds what the averaged
-    generator made of the fixed noise after the steps in ``filmed``, (N, 1, 28, 28) uint8 each.
+    ``discriminator_loss`` and ``generator_loss`` are without what r1 and mismatch add, ``real`` and ``fake`` the means
+    of D(x) and of D(G(z)) as probabilities. ``film`` holds what the averaged generator made of the fixed noise after
+    the steps in ``filmed``, (N, 1, 28, 28) uint8 each.
     """
 
     discriminator_loss: list[float] = field(default_factory=list)
@@ -295,7 +300,11 @@ class Game:
         return f"Game of {len(self.real)} steps, {len(self.film)} frames"
 
     def note(self, discriminator_loss: float, real: float, fake: float, generator_loss: float) -> None:
-        """Keep the numbers of one step."""
+        """Keep the numbers of one step: discriminator_loss, real, fake and generator_loss.
+
+        Raises:
+            FloatingPointError: if a loss is infinite or no number.
+        """
         if not math.isfinite(discriminator_loss + generator_loss):
             raise FloatingPointError(
                 f"the losses are {discriminator_loss:.3g} and {generator_loss:.3g} after step {len(self.real)}: take "
@@ -322,7 +331,7 @@ def discriminator_step(
     Args:
         discriminator: moved by ``optimizer``.
         loss: of the game.
-        real, fake: pictures. The fakes are detached: the generator learns nothing here.
+        real, fake: pictures, (N, C, H, W). The fakes are detached: the generator learns nothing here.
         given: labels, for a discriminator that takes them.
         r1: gamma, the strength of ``r1_penalty``.
         mismatch: how much real pictures with a wrong label count as fakes, beside the loss itself.
@@ -349,12 +358,18 @@ def discriminator_step(
 
 
 def generator_step(discriminator: nn.Module, optimizer: Optimizer, loss: Loss, fake: Tensor, *given: Tensor) -> float:
-    """The second half-step: G learns to make fakes that D takes for real. Arguments as ``discriminator_step``.
+    """The second half-step: G learns to make fakes that D takes for real.
 
     D's parameters are left out of the graph: it would cost a third of the time to work out gradients nobody uses.
 
+    Args:
+        optimizer: moves G.
+        discriminator, loss, fake, given: as in ``discriminator_step``.
+
     Returns:
         The loss.
+
+    Source: as ``discriminator_step``.
     """
     parameters = [p for p in discriminator.parameters() if p.requires_grad]
     for p in parameters:

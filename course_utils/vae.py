@@ -184,12 +184,15 @@ class Bernoulli(nn.Module):
     channels, is_mass = 1, False
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """output and x, (N, 1, H, W) each -> nats a picture, (N,)"""
         return bernoulli_cross_entropy(output, x)
 
     def mean(self, output: Tensor) -> Tensor:
+        """(N, 1, H, W) -> grey values, the same shape"""
         return output.sigmoid()
 
     def draw(self, output: Tensor) -> Tensor:
+        """(N, 1, H, W) -> pixels that are 0 or 1, the same shape"""
         return output.sigmoid().bernoulli()
 
 
@@ -207,12 +210,15 @@ class Gaussian(nn.Module):
         self.logvar = nn.Parameter(torch.tensor(-2.0))
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """output and x, (N, 1, H, W) each -> nats a picture, (N,)"""
         return gaussian_nll(output.sigmoid(), self.logvar, x)
 
     def mean(self, output: Tensor) -> Tensor:
+        """(N, 1, H, W) -> grey values, the same shape"""
         return output.sigmoid()
 
     def draw(self, output: Tensor) -> Tensor:
+        """(N, 1, H, W) -> grey values with noise, cut off at 0 and 1, the same shape"""
         return (output.sigmoid() + (self.logvar / 2).exp() * torch.randn_like(output)).clamp(0, 1)
 
 
@@ -222,13 +228,16 @@ class Logistic(nn.Module):
     channels, is_mass = 2, True
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """output (N, 2, H, W) and x (N, 1, H, W) -> nats a picture, (N,)"""
         mean, log_scale = self.parts(output)
         return logistic_nll(mean, log_scale, x)
 
     def mean(self, output: Tensor) -> Tensor:
+        """(N, 2, H, W) -> grey values, (N, 1, H, W)"""
         return self.parts(output)[0]
 
     def draw(self, output: Tensor) -> Tensor:
+        """(N, 2, H, W) -> grey values k / 255, drawn, (N, 1, H, W)"""
         mean, log_scale = self.parts(output)
         x = mean + log_scale.exp() * torch.rand_like(mean).clamp(1e-6, 1 - 1e-6).logit()
         return (x.clamp(0, 1) * LEVELS).round() / LEVELS
@@ -303,7 +312,7 @@ def bits_per_dimension(bound: Tensor, likelihood: nn.Module) -> Tensor:
 
 
 class Posterior(NamedTuple):
-    """q(z|x): a Gaussian for each picture, (N, latent_dim) each."""
+    """q(z|x): a Gaussian for each picture, its mean ``mu`` and log variance ``logvar``, (N, latent_dim) each."""
 
     mu: Tensor
     logvar: Tensor
@@ -392,8 +401,8 @@ class VAE(nn.Module):
     Raises:
         ValueError: if ``latent_dim`` is below 1, or, in its parts, if pictures or codes do not fit.
 
-    Source: Kingma and Welling, "Auto-encoding variational Bayes" (2014); Rezende, Mohamed and Wierstra, "Stochastic
-    backpropagation" (2014).
+    Source: Kingma and Welling, "Auto-encoding variational Bayes" (2014), section 3; Rezende, Mohamed and Wierstra,
+    "Stochastic backpropagation" (2014).
     """
 
     def __init__(self, latent_dim: int = 20, widths: tuple[int, ...] = (512, 512), likelihood: nn.Module | None = None):
@@ -464,12 +473,15 @@ class Objective:
 
 
 def reconstruction_loss(model: Autoencoder, images: Tensor, labels: Tensor) -> Tensor:
-    """The loss of a plain autoencoder for ``training.fit``: the cross-entropy alone, the mean over a batch."""
+    """The loss of a plain autoencoder for ``training.fit``: the cross-entropy alone, the mean over a batch, ().
+
+    Args: the model, images (N, 1, 28, 28), and labels, which it does not look at.
+    """
     return model.likelihood.nll(model(images), images).mean()
 
 
 class Terms(NamedTuple):
-    """Both terms of the ELBO, in nats, (N,) each."""
+    """Both terms of the ELBO, in nats, (N,) each: ``nll`` of x given z, and ``kl`` of q(z|x) from the prior."""
 
     nll: Tensor
     kl: Tensor

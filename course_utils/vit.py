@@ -20,7 +20,7 @@ Size = int | Sequence[int]  # one number for both directions, or (vertical, hori
 
 
 def patchify(x: Tensor, patch_size: Size) -> Tensor:
-    """Cut pictures into patches, in rows from the top left: (N, C, H, W) -> (N, patches, C * ph * pw).
+    """Cut pictures into patches of patch_size, row by row: (N, C, H, W) -> (N, patches, C * ph * pw).
 
     Inside a patch the numbers lie channel by channel, row by row, as in the weight of a convolution.
 
@@ -37,6 +37,8 @@ def patchify(x: Tensor, patch_size: Size) -> Tensor:
 
 def unpatchify(patches: Tensor, patch_size: Size, image_size: Size) -> Tensor:
     """Put patches back together, the inverse of ``patchify``: (N, patches, C * ph * pw) -> (N, C, H, W).
+
+    Sizes are in pixels: patch_size of a patch, image_size of the pictures.
 
     Raises:
         ValueError: if there are not as many patches as the picture has, or they cannot be of that size.
@@ -101,6 +103,10 @@ class ViT(nn.Module):
         drop_path: the share of the pictures for which the last block's branches are left out while training; the
             shares grow from 0 at the first block.
         eps: of the norms, as torchvision's.
+
+    Raises:
+        ValueError: if patches do not fill the picture, or ``positions`` is another word; in ``tokens``, if pictures
+            are of another size.
 
     Source: Dosovitskiy et al., "An image is worth 16x16 words" (2021), section 3.1; the mean: Beyer, Zhai and
     Kolesnikov, "Better plain ViT baselines for ImageNet-1k" (2022).
