@@ -56,9 +56,9 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
         ["pytest", *OF_A_CLASS, "-n", "2", "--dist", "loadfile"],
     )
     stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
-    answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *pick])
-
-    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", "-s", *pick])
+    two = ["-n", "2", *pick]
+    answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *two])
+    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", *two])
 
     if quick:
         return [style, blocks]

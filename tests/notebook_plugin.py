@@ -31,6 +31,11 @@ from nbval.plugin import IPyNbCell, IPyNbFile, transform_streams_for_comparison
 
 MB = 2**20
 KERNEL_LIMIT = 2048 * MB  # what a lesson may take on a small laptop
+STATED = re.compile(r"about (\d+) seconds")  # in a lesson's first cell
+
+
+class SlowLesson(pytest.PytestWarning):
+    """A lesson took more than twice the seconds it states; a warning, as machines differ and are busy."""
 
 
 def instead_of(owner: type) -> Callable:
@@ -333,8 +338,11 @@ def teardown(self: IPyNbFile) -> None:
     run = run_of(self)
     teardown.original(self)
     run.state.cleanup()
-    line = f"{self.path.stem}: {time.monotonic() - run.started:.0f} s, kernel peak {run.peak / MB:.0f} MB"
+    seconds, stated = time.monotonic() - run.started, STATED.search(self.nb.cells[0].source)
+    line = f"{self.path.stem}: {seconds:.0f} s, kernel peak {run.peak / MB:.0f} MB"
     self.config.stash.setdefault(SUMMARY, []).append(line)
+    if stated and seconds > 2 * int(stated[1]):
+        self.warn(SlowLesson(f"{self.path.stem} took {seconds:.0f} s, and says about {stated[1]}"))
 
 
 @instead_of(RunningKernel)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.lessons import ROOT, make_storable
 from tests import notebook_plugin
@@ -176,6 +176,7 @@ NOTEBOOKS = {
     "dead": (cell("import os\nos._exit(1)"), cell("1")),
     "large": (cell(f"x = b'x' * ({LIMIT} << 20)"), cell("1")),
 }
+SLOW = (new_markdown_cell("# Slow\nabout 1 seconds to run"), cell("import time\ntime.sleep(2.1)"))
 
 STATE_TESTS = """
 import os, pathlib, pytest
@@ -198,6 +199,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     nbformat.write(page, folder / "page.ipynb")
     for name, cells in NOTEBOOKS.items():
         nbformat.write(new_notebook(cells=list(cells)), folder / f"{name}.ipynb")
+    nbformat.write(new_notebook(cells=list(SLOW)), folder / "slow.ipynb")
 
     (folder / "test_state.py").write_text(STATE_TESTS)
     limit = f"\nimport tests.notebook_plugin as plugin\nplugin.KERNEL_LIMIT = {LIMIT} * plugin.MB\n"
@@ -326,6 +328,13 @@ def test_seconds_and_memory_are_told(finished: SimpleNamespace, name: str) -> No
     seconds, megabytes = map(int, told.groups())
     assert seconds < 60
     assert (megabytes > LIMIT) == (name == "large")
+
+
+def test_a_lesson_slower_than_it_says_is_reported_and_passes(finished: SimpleNamespace) -> None:
+    assert finished.cells["slow"] == ["PASSED"]
+    told = re.findall(r"SlowLesson: (\w+) took (\d+) s, and says about (\d+)", finished.text)
+    assert [name for name, *_ in told] == ["slow"], "and no other"
+    assert int(told[0][1]) > 2 * int(told[0][2])
 
 
 def test_a_kernel_ends_by_itself(finished: SimpleNamespace) -> None:

@@ -1,0 +1,77 @@
+"""What each lesson takes: seconds on two cores and on one, those of its trainings, steps, memory and size.
+
+``python -m benchmarks.lessons [03 ...]`` executes each lesson twice in a kernel of its own, on an otherwise idle
+machine, and prints the table that README.md holds. It takes about half an hour.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+from course_utils.lessons import find, lessons, page
+
+CORES = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else []
+
+# The first cell and the last, run beside the lesson's own: every training goes through a bar.
+BEFORE = """
+import contextlib as _contextlib, time as _time
+from course_utils import training as _training
+_bar, _taken = _training.bar, [0.0, 0]  # seconds, steps
+
+@_contextlib.contextmanager
+def _counted(done, steps):
+    started = _time.perf_counter()
+    with _bar(done, steps) as show:
+        def count(**numbers):
+            _taken[1] += 1
+            show(**numbers)
+        yield count
+    _taken[0] += _time.perf_counter() - started
+
+_training.bar = _counted
+"""
+AFTER = """
+import json as _json, resource as _resource
+print(_json.dumps([*_taken, _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def measured(lesson: Path, cores: list[int]) -> tuple[float, float, int, float]:
+    """A lesson's seconds on these cores, those of its trainings, their steps, and the peak memory in MB."""
+    os.sched_setaffinity(0, cores)  # a kernel inherits it
+    notebook = nbformat.read(lesson, as_version=4)
+    notebook.cells = [new_code_cell(BEFORE), *notebook.cells, new_code_cell(AFTER)]
+    with tempfile.TemporaryDirectory() as state:
+        environment = {"COURSE_QUIET": "1", "VISION_COURSE_STATE": state, "OMP_NUM_THREADS": str(len(cores))}
+        started = time.monotonic()
+        page(notebook, lesson.parent, timeout=1200).execute(env={**os.environ, **environment})
+        seconds = time.monotonic() - started
+    training, steps, memory = json.loads(notebook.cells[-1].outputs[0].text)
+    return seconds, training, steps, memory
+
+
+def main() -> None:
+    if len(CORES) < 2:
+        sys.exit("This needs Linux and two cores.")
+    chosen = [find(name) for name in sys.argv[1:]] or lessons()
+    print("| lesson | seconds, two cores | one core | of training, two cores | steps | memory, MB | size, MB |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    total = [0.0, 0.0, 0.0]
+    for lesson in chosen:
+        two, training, steps, memory = measured(lesson, CORES)
+        one, *_ = measured(lesson, CORES[:1])
+        total = [total[0] + two, total[1] + one, total[2] + training]
+        size = lesson.stat().st_size / 1e6
+        line = f"| {lesson.stem[:2]} | {two:.0f} | {one:.0f} | {training:.0f} | {steps:,} | {memory:.0f} | {size:.1f} |"
+        print(line, flush=True)
+    print("| together | {:.0f} | {:.0f} | {:.0f} | | | |".format(*total))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Would the tests notice? mutmut changes a block in one place at a time, and a test should turn red.
+
+    pip install mutmut==3.8.1                            # not a part of the course's own set-up
+    python -m benchmarks.mutants attention               # every mutant of a module; broken off, it goes on
+    python -m benchmarks.mutants layers --draw 200       # so many, drawn from a fixed seed
+    python -m benchmarks.mutants layers --again          # those that survived once more, after tests were added
+    python -m benchmarks.mutants                         # the table, and the survivors with what they changed
+
+Left out is what ``raise`` says: wording is for readers. A mutant whose tests do not end counts as not killed.
+One thread, as forked processes hang where PyTorch has started more. The results lie in build/mutants/.
+"""
+
+import argparse
+import ast
+import difflib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import libcst
+from libcst import matchers
+from mutmut.mutation.file_mutation import create_mutations
+from mutmut.mutation.trampoline_templates import mangle_function_name
+from mutmut.stats import status_by_exit_code
+
+from course_utils.lessons import ROOT
+
+BUILD = ROOT / "build" / "mutants"
+BROKEN_OFF = "check was interrupted by user"
+TESTS = {  # of a module; test_NAME.py where nothing is said
+    "checkpoints": ["test_training.py", "test_pretrained.py"],
+    "training": ["test_training.py", "test_optimizers.py"],
+    **{f"exercises/{name}": ["test_check.py"] for name in ("checking", "comparing", "exercise", "memory", "running")},
+}
+REASONS = {  # why a change makes no difference, by what stands in the line that was changed
+    r"strict=": "what is zipped is of one length there",
+    r"device=": "seen on a GPU only",
+    r'_(tensor|check\w*|whole|positive)\(.*"': "wording of a message",
+}
+CONFIG = """\
+only_mutate = ["course_utils/{module}.py"]
+also_copy = ["conftest.py"]
+pytest_add_cli_args_test_selection = {tests}
+"""
+
+
+def mutants_of(module: str) -> dict[str, libcst.Module]:
+    """The module with each mutation in turn, by mutmut's name for it, without those of messages."""
+    path = f"course_utils/{module}.py"
+    source, mutations, *_ = create_mutations(path, (ROOT / path).read_text())
+    of_messages = {id(node) for raised in matchers.findall(source, matchers.Raise()) for node in nodes(raised)}
+    classes = {
+        id(method): outer.name.value
+        for outer in source.body
+        if isinstance(outer, libcst.ClassDef)
+        for method in outer.body.body
+    }
+    named, count = {}, {}
+    for mutation in mutations:
+        function = mutation.contained_by_top_level_function
+        if function is None or not isinstance(function, libcst.FunctionDef):
+            continue
+        mangled = mangle_function_name(name=function.name.value, class_name=classes.get(id(function)))
+        count[mangled] = count.get(mangled, 0) + 1
+        if id(mutation.original_node) not in of_messages:
+            name = f"course_utils.{module.replace('/', '.')}.{mangled}__mutmut_{count[mangled]}"
+            named[name] = (source, mutation)
+    return named
+
+
+def nodes(top: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
+    """A node and all that it holds."""
+    yield top
+    for child in top.children:
+        yield from nodes(child)
+
+
+def change(source: libcst.Module, mutation) -> str:
+    """What a mutant has changed, as the lines before and after."""
+    mutated = source.deep_replace(mutation.original_node, mutation.mutated_node)
+    lines = difflib.unified_diff(source.code.splitlines(), mutated.code.splitlines(), n=0, lineterm="")
+    return "\n".join("    " + line for line in lines if not line.startswith(("---", "+++")))
+
+
+def results(module: str) -> dict[str, str]:
+    """What became of each mutant that was tried: "killed", "survived", "timeout" and the like."""
+    meta = BUILD / module / "mutants" / "course_utils" / f"{module}.py.meta"
+    if not meta.exists():
+        return {}
+    tried = json.loads(meta.read_text())["exit_code_by_key"]
+    named = {name: status_by_exit_code[code] for name, code in tried.items()}
+    return {name: status for name, status in named.items() if status not in ("not checked", BROKEN_OFF)}
+
+
+def code_of(path: Path) -> str:
+    """The code of a file, without docstrings, comments and layout."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
+
+
+def prepare(module: str) -> Path:
+    """A copy of the course to be mutated: with the tests as they are now, and a new one where the block has changed."""
+    folder, block = BUILD / module, Path("course_utils") / f"{module}.py"
+    if (folder / block).exists() and code_of(folder / block) != code_of(ROOT / block):
+        shutil.rmtree(folder)
+    (folder / "mutants").mkdir(parents=True, exist_ok=True)
+    without = shutil.ignore_patterns("__pycache__")
+    for name in ("tests", "benchmarks", "course_utils"):
+        if name == "tests" or not (folder / name).exists():
+            shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True, ignore=without)
+    for name in ("data", "notebooks"):  # read, not changed
+        for place in (folder, folder / "mutants"):
+            if not (place / name).exists():
+                (place / name).symlink_to(ROOT / name)
+    shutil.copyfile(ROOT / "conftest.py", folder / "conftest.py")
+    tests = [f"tests/{name}" for name in TESTS.get(module, [f"test_{module}.py"])]
+    settings = (ROOT / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(settings + CONFIG.format(module=module, tests=json.dumps(tests)))
+    return folder
+
+
+def try_out(module: str, draw: int | None, again: bool) -> None:
+    """Run mutmut on the mutants that have no result yet, or once more on those that were not killed."""
+    names = sorted(mutants_of(module))
+    if draw is not None and draw < len(names):
+        names = random.Random(0).sample(names, draw)
+    folder = prepare(module)
+    had = results(module)
+    todo = [name for name in names if (had.get(name, "") != "killed" if again else name not in had)]
+    if todo:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "DRAWN_CASES": "25"}
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", "2", *todo]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+
+
+def reason(changed: str) -> str:
+    """Why a change went unnoticed, where that is known."""
+    return next((why for pattern, why in REASONS.items() if re.search(pattern, changed)), "not explained")
+
+
+def table() -> None:
+    """What was found, by module, then each mutant that was not killed."""
+    metas = sorted(BUILD.rglob("mutants/course_utils/**/*.py.meta"))
+    modules = [str(meta).split("/mutants/course_utils/")[1].removesuffix(".py.meta") for meta in metas]
+    print("| module | mutants | tried | killed | survived | no end | killed, % |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
+    left = []
+    for module in modules:
+        mutants, had = mutants_of(module), results(module)
+        tried = {name: had[name] for name in mutants if name in had}
+        killed = sum(status == "killed" for status in tried.values())
+        endless = sum(status == "timeout" for status in tried.values())
+        share = 100 * killed / max(1, len(tried))
+        survived = len(tried) - killed - endless
+        print(f"| {module} | {len(mutants)} | {len(tried)} | {killed} | {survived} | {endless} | {share:.1f} |")
+        left += [(name, status, change(*mutants[name])) for name, status in tried.items() if status != "killed"]
+    for name, status, changed in sorted(left, key=lambda each: reason(each[2])):
+        print(f"\n{name}: {status}; {reason(changed)}\n{changed}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants")
+    parser.add_argument("module", nargs="?", help="of course_utils: attention, exercises/checking")
+    parser.add_argument("--draw", type=int, help="so many of its mutants")
+    parser.add_argument("--again", action="store_true", help="those that were not killed, once more")
+    arguments = parser.parse_args()
+    if arguments.module is None:
+        table()
+    else:
+        try_out(arguments.module, arguments.draw, arguments.again)
+
+
+if __name__ == "__main__":
+    main()
