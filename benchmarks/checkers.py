@@ -8,6 +8,7 @@ contents, and 200 drawn ones. Where it is wrong on one of them, the checker has 
 listed, for a human to say whether it is the same answer in other words.
 """
 
+import multiprocessing
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import libcst
 from libcst import matchers
 from mutmut.mutation.file_mutation import create_mutations
+from tqdm import tqdm
 
 from benchmarks.mutants import change, nodes
 from course_utils.exercises import EXERCISES, source_of
@@ -70,8 +72,8 @@ def attack(name: str) -> Found:
 def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes to come
     names = sys.argv[1:] or list(EXERCISES)
-    with ProcessPoolExecutor(2, max_tasks_per_child=8) as pool:
-        found = list(pool.map(attack, names))
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        found = list(tqdm(pool.map(attack, names), total=len(names)))
     print("| lesson | exercises | mutants | rejected | the same answer | holes |")
     print("|---|--:|--:|--:|--:|--:|")
     for lesson in dict.fromkeys(EXERCISES[name].lesson for name in names):

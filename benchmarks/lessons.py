@@ -1,4 +1,4 @@
-"""What each lesson takes: seconds on two cores and on one, those of its trainings, steps, memory and size.
+"""What each lesson takes: seconds on two cores and on one, those of its trainings, memory, size and steps.
 
 ``python -m benchmarks.lessons [03 ...]`` executes each lesson twice in a kernel of its own, on an otherwise idle
 machine, and prints the table that README.md holds. It takes about half an hour.
@@ -15,6 +15,7 @@ import nbformat
 from nbformat.v4 import new_code_cell
 
 from course_utils.lessons import find, lessons, page
+from tests.test_documents import steps_of
 
 CORES = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") else []
 
@@ -22,28 +23,25 @@ CORES = sorted(os.sched_getaffinity(0))[:2] if hasattr(os, "sched_getaffinity") 
 BEFORE = """
 import contextlib as _contextlib, time as _time
 from course_utils import training as _training
-_bar, _taken = _training.bar, [0.0, 0]  # seconds, steps
+_bar, _seconds = _training.bar, []
 
 @_contextlib.contextmanager
-def _counted(done, steps):
+def _timed(done, steps):
     started = _time.perf_counter()
     with _bar(done, steps) as show:
-        def count(**numbers):
-            _taken[1] += 1
-            show(**numbers)
-        yield count
-    _taken[0] += _time.perf_counter() - started
+        yield show
+    _seconds.append(_time.perf_counter() - started)
 
-_training.bar = _counted
+_training.bar = _timed
 """
 AFTER = """
 import json as _json, resource as _resource
-print(_json.dumps([*_taken, _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(_json.dumps([sum(_seconds), _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
 
 
-def measured(lesson: Path, cores: list[int]) -> tuple[float, float, int, float]:
-    """A lesson's seconds on these cores, those of its trainings, their steps, and the peak memory in MB."""
+def measured(lesson: Path, cores: list[int]) -> tuple[float, float, float]:
+    """A lesson's seconds on these cores, those of its trainings, and the kernel's peak memory in MB."""
     os.sched_setaffinity(0, cores)  # a kernel inherits it
     notebook = nbformat.read(lesson, as_version=4)
     notebook.cells = [new_code_cell(BEFORE), *notebook.cells, new_code_cell(AFTER)]
@@ -52,23 +50,23 @@ def measured(lesson: Path, cores: list[int]) -> tuple[float, float, int, float]:
         started = time.monotonic()
         page(notebook, lesson.parent, timeout=1200).execute(env={**os.environ, **environment})
         seconds = time.monotonic() - started
-    training, steps, memory = json.loads(notebook.cells[-1].outputs[0].text)
-    return seconds, training, steps, memory
+    return seconds, *json.loads(notebook.cells[-1].outputs[0].text)
 
 
 def main() -> None:
     if len(CORES) < 2:
         sys.exit("This needs Linux and two cores.")
     chosen = [find(name) for name in sys.argv[1:]] or lessons()
-    print("| lesson | seconds, two cores | one core | of training, two cores | steps | memory, MB | size, MB |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    print("| lesson | seconds, two cores | one core | of training | memory, MB | size, MB | steps of each training |")
+    print("|---|--:|--:|--:|--:|--:|---|")
     total = [0.0, 0.0, 0.0]
     for lesson in chosen:
-        two, training, steps, memory = measured(lesson, CORES)
+        two, training, memory = measured(lesson, CORES)
         one, *_ = measured(lesson, CORES[:1])
         total = [total[0] + two, total[1] + one, total[2] + training]
         size = lesson.stat().st_size / 1e6
-        line = f"| {lesson.stem[:2]} | {two:.0f} | {one:.0f} | {training:.0f} | {steps:,} | {memory:.0f} | {size:.1f} |"
+        steps = ", ".join(map(str, steps_of(lesson))) or "–"
+        line = f"| {lesson.stem[:2]} | {two:.0f} | {one:.0f} | {training:.0f} | {memory:.0f} | {size:.1f} | {steps} |"
         print(line, flush=True)
     print("| together | {:.0f} | {:.0f} | {:.0f} | | | |".format(*total))
 

@@ -128,6 +128,33 @@ def test_tables_of_lessons_say_what_the_lessons_say() -> None:
         assert row[2:] == [f"{core} ({every})", seconds] and short[2:] == [core, seconds], path.stem
 
 
+def steps_of(lesson: Path) -> list[int]:
+    """The steps that a lesson's trainings are given as numbers, in order."""
+    cells = nbformat.read(lesson, as_version=4).cells
+    nodes = [node for cell in cells if cell.cell_type == "code" for node in ast.walk(ast.parse(cell.source))]
+    found = []
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        given = [word.value for word in call.keywords if word.arg == "steps"]
+        if ast.unparse(call.func) in ("training.fit", "dcgan.train"):
+            given += call.args[3:4]
+        found += [value.value for value in given if isinstance(value, ast.Constant)]
+    return found
+
+
+def test_what_a_lesson_takes_is_of_the_lessons_as_they_are() -> None:
+    """Sizes and steps exactly, as they do not depend on the machine; seconds only as far as the lesson states them."""
+    *table, together = rows(section("README.md", "What a lesson takes"))
+    assert len(table) == len(lessons()) and together[0] == "together"
+    for path, (number, two, one, training, memory, size, steps) in zip(lessons(), table, strict=True):
+        heading = nbformat.read(path, as_version=4).cells[0].source
+        stated = int(re.search(r"about (\d+) seconds", heading)[1])
+        assert number == path.stem[:2]
+        assert float(two) <= 1.2 * stated <= 2.4 * float(two) + 6, "measured again, and the heading is as it was"
+        assert float(training) < float(two) and float(two) < float(one) + 3 and int(memory) < 2048
+        assert size == f"{path.stat().st_size / 1e6:.1f}", path.stem
+        assert steps == (", ".join(map(str, steps_of(path))) or "–"), path.stem
+
+
 # ---- CITATION.cff and CHANGELOG.md
 
 
