@@ -56,7 +56,7 @@ _hints_given: Counter[str] = Counter()  # in this kernel
 
 @dataclass(frozen=True)
 class Note:
-    """A few lines to read: plain in a terminal, set apart in a notebook."""
+    """A few lines of text to read: plain in a terminal, set apart in a notebook."""
 
     text: str
 
@@ -115,7 +115,7 @@ def solution(exercise: str | Callable) -> Note:
 
 
 def use(answer: Callable) -> Callable:
-    """The reader's own function once it is right, and ours until then, for a cell that only shows something.
+    """The reader's own answer once it is right, and ours until then, for a cell that only shows something.
 
     Raises:
         ValueError: if there is no exercise of that name.

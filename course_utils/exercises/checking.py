@@ -24,13 +24,14 @@ SUPER_INIT = ast.dump(ast.parse("super().__init__()").body[0])  # stands in the 
 class Verdict:
     """What ``check`` found: text in a terminal, a coloured note in a notebook."""
 
-    name: str
+    name: str  # of the exercise
     state: str  # "passed", "failed" or "not attempted"
-    headline: str
-    details: tuple[str, ...] = ()
+    headline: str  # what stands beside the name
+    details: tuple[str, ...] = ()  # lines below it
 
     @property
     def passed(self) -> bool:
+        """Whether the answer is right."""
         return self.state == "passed"
 
     def __repr__(self) -> str:
@@ -46,7 +47,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Try:
-    """One case, what was expected, what came, and the difference in words (None if there is none)."""
+    """One case, what was expected, what came, and what is wrong with that in words (None if nothing is)."""
 
     case: Case
     expected: Outcome
@@ -67,7 +68,10 @@ def check_answer(answer: Callable, exercise: Exercise) -> Verdict:
 
 
 def outcome_of(function: Callable, exercise: Exercise, case: Case, not_allowed: Forbidden | None = None) -> Outcome:
-    """What a function does on a case: called once, or tried in the exercise's own way, and judged."""
+    """What a function does on a case: called once, or tried in the exercise's own way, and judged.
+
+    ``not_allowed`` is what it must not call.
+    """
     tried = function if exercise.trial is None else partial(exercise.trial, function)
     came = run(tried, case, case_names(exercise), gradients=exercise.gradients, not_allowed=not_allowed)
     if came.error is not None:
@@ -107,6 +111,7 @@ def verdict_of(
 
 
 def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
+    """One case, tried by the answer and by the reference, whose error would be raised: it has none."""
     expected = outcome_of(exercise.reference, exercise, case)
     if expected.error is not None:
         raise expected.error  # a fault of the course, which its tests would have found
@@ -115,7 +120,7 @@ def try_case(answer: Callable, exercise: Exercise, case: Case) -> Try:
 
 
 def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[Try]:
-    """Each case in turn; after one that does not end there is no waiting for the others."""
+    """Try an answer on cases in turn; after one that does not end there is no waiting for the others."""
     tries = []
     for case in cases:
         tries.append(try_case(answer, exercise, case))
@@ -125,7 +130,10 @@ def try_cases(answer: Callable, exercise: Exercise, cases: list[Case]) -> list[T
 
 
 def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] = outcome_of) -> str | None:
-    """The sentence of the mistake that does the same as the answer on every case; at worst, but for the dtype."""
+    """The sentence of the mistake that does the same as came in all tries; at worst, but for the dtype.
+
+    ``do`` as in ``verdict_of``.
+    """
     for any_dtype in (False, True):
         for mistake in exercise.mistakes:
             did = (do(mistake.function, exercise, t.case) for t in tries)
@@ -135,13 +143,13 @@ def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] =
 
 
 def not_attempted(answer: Callable, exercise: Exercise) -> bool:
-    """Is it still the stub, or the fault as the notebook shows it?"""
+    """Is an answer still the stub, or the fault as the notebook shows it?"""
     body = body_of(answer)
     return body is not None and untouched(body, exercise)
 
 
 def untouched(body: list[str], exercise: Exercise) -> bool:
-    """Are these statements those of the stub, or of the fault?"""
+    """Are the statements of a body those of the stub, or of the fault?"""
     if exercise.fault is not None and body == body_of(exercise.fault):
         return True
     if isinstance(exercise.reference, type):
@@ -167,7 +175,7 @@ def case_names(exercise: Exercise) -> list[str]:
 
 
 def describe(case: Case, names: list[str]) -> str:
-    """The arguments in a line: tensors by their shape, the rest as they are."""
+    """The arguments in a line, with their names: tensors by their shape, the rest as they are."""
     parts = []
     for name, value in zip(names, case.arguments, strict=False):
         if isinstance(value, Tensor):
@@ -178,7 +186,7 @@ def describe(case: Case, names: list[str]) -> str:
 
 
 def wrong_with(exercise: Exercise, case: Case, expected: Outcome, came: Outcome) -> str | None:
-    """What is wrong with an outcome, in words; None if nothing is."""
+    """What is wrong with what came, beside what was expected, in words; None if nothing is."""
     tolerance = exercise.tolerance
     if came.error is not None:
         return say_error(came.error)

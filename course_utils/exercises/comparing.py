@@ -18,7 +18,11 @@ SHOWN = 12  # numbers of a tensor that are printed whole
 
 
 def difference(expected: Any, came: Any, tolerance: float = 0.0) -> str | None:
-    """The first difference in words, or None if ``came`` is as good as ``expected``."""
+    """The first difference in words, or None if ``came`` is, within a tolerance, as good as ``expected``.
+
+    Raises:
+        TypeError: if there is no rule for comparing with such a thing as ``expected``.
+    """
     if came is None and expected is not None:
         return "nothing came back: is there a return at the end?"
     if isinstance(expected, Tensor):
@@ -36,7 +40,7 @@ def difference(expected: Any, came: Any, tolerance: float = 0.0) -> str | None:
 
 
 def same(one: Outcome, other: Outcome, tolerance: float = 0.0, any_dtype: bool = False) -> bool:
-    """Did two functions do the same on a case: the same error, or the same result and gradients?
+    """Is one outcome of a case the same as the other: the same error, or, within a tolerance, result and gradients?
 
     With ``any_dtype`` float32 and float64 count as the same, to see a mistake behind a forgotten dtype.
     """

@@ -22,7 +22,7 @@ class Draw:
         return torch.randn(shape, generator=self.generator)
 
     def greys(self, *shape: int) -> Tensor:
-        """A uint8 tensor of that shape, from 0 to 255."""
+        """A uint8 tensor of that shape, from 0 to 255: ``greys(2, 3)`` is (2, 3)."""
         return torch.randint(0, 256, shape, generator=self.generator, dtype=torch.uint8)
 
     def whole(self, low: int, high: int) -> int:
@@ -43,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that people give, as code, and the one sentence that helps."""
+    """A wrong answer that people give, as a function or class, and the one sentence that helps."""
 
     function: Callable
     sentence: str
@@ -72,6 +72,9 @@ class Exercise:
         judge: where right answers differ, as those that draw: called with what came (from the trial, if there is one)
             and a case's arguments, it says in words or numbers what is compared. It runs where the answer does not.
         optional: whether it lies beyond the lesson's core path.
+
+    Raises:
+        TypeError: if ``not_allowed`` is one string, or the reference is a class and there is no trial.
     """
 
     lesson: str
@@ -99,9 +102,11 @@ class Exercise:
             raise TypeError(f"{self.name} is a class and needs a trial: built alone it computes nothing")
 
     def named_cases(self) -> list[Case]:
+        """Those a learner reads, always with the same contents."""
         return self.cases(Draw(seed=0))
 
     def drawn_cases(self, count: int = 20, seed: int = 1) -> list[Case]:
+        """As many as ``count`` of any allowed shapes, always the same for the same seed."""
         draw = Draw(seed)
         return [Case("drawn inputs", *self.drawn(draw)) for _ in range(count)]
 
@@ -114,7 +119,7 @@ def source_of(function: Callable, name: str) -> str:
 
 
 def functions_of(answer: Callable) -> list[FunctionType]:
-    """What was written in Python: a function itself, or the methods that a class defines and does not inherit."""
+    """What of an answer is written in Python: the function itself, or the methods that a class does not inherit."""
     things = vars(answer).values() if isinstance(answer, type) else [answer]
     return [thing for thing in things if isinstance(thing, FunctionType)]
 

@@ -48,7 +48,7 @@ class ThingItself(BaseException):
 class Outcome:
     """What became of one case."""
 
-    value: Any = None
+    value: Any = None  # what came back
     error: BaseException | None = None
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # by argument, where they are compared
     afterwards: list = field(default_factory=list)  # the arguments
@@ -119,7 +119,7 @@ def _gradients(value: Any, wanted: list[Tensor], given: list, names: list[str]) 
 
 
 def own_line(answer: Callable, error: BaseException) -> str | None:
-    """The deepest line of the traceback that the reader wrote."""
+    """The deepest line of an error's traceback that the reader wrote: one of the answer."""
     codes = [function.__code__ for function in functions_of(answer)]
     files = {code.co_filename for code in codes}
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
@@ -179,6 +179,7 @@ class Paper(io.StringIO):
     characters = 0
 
     def write(self, text: str) -> int:
+        """Keep of the text what there is room for, and count all of it."""
         super().write(text[: max(0, PRINTED - self.characters)])
         self.characters += len(text)
         return len(text)
@@ -273,6 +274,10 @@ class Forbidden:
     Python tells a profile function of every call, with the code object or built-in function that is called; so
     an alias, a ``from ... import`` or a call made inside a library all look the same. Built-in functions that call
     for somebody else, as ``map`` does, are not told of: there PyTorch says itself which of its functions is called.
+
+    Args:
+        names: dotted, of functions, methods or whole modules.
+        functions: others, as they are.
     """
 
     def __init__(self, names: tuple[str, ...], functions: tuple[Callable, ...] = ()):
