@@ -120,7 +120,7 @@ class DrawYourOwn(Explorer):
         self._changed()
 
     def bring(self, content: bytes) -> None:
-        """Lay a picture file on the sheet; one that cannot be read is answered with a sentence."""
+        """Lay the content of a picture file on the sheet; one that cannot be read is answered with a sentence."""
         try:
             image = own_pictures.read(content)
         except ValueError as error:

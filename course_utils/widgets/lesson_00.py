@@ -25,7 +25,7 @@ class Broadcasting(Explorer):
 
     @staticmethod
     def say(a: tuple[int, ...], b: tuple[int, ...]) -> str:
-        """What happens when tensors of these shapes are added, axis by axis."""
+        """What happens when tensors of the shapes a and b are added, axis by axis."""
         try:
             result = tuple(torch.broadcast_shapes(a, b))
         except RuntimeError:
@@ -42,7 +42,7 @@ class Broadcasting(Explorer):
 
 
 def sketched(a: tuple[int, ...], b: tuple[int, ...]) -> Sketch:
-    """Two shapes aligned from the right, and what broadcasting makes of each pair of lengths.
+    """Two shapes, a and b, aligned from the right, and what broadcasting makes of each pair of lengths.
 
     A length of 1, or one that is not there, is stretched (orange, dashed); a pair that does not fit is red.
     """

@@ -54,6 +54,7 @@ class Convolution(Explorer):
         return torch.tensor([field.value for field in self.kernel]).view(3, 3)
 
     def shifted(self) -> Tensor:
+        """The picture, moved to the right as far as its slider says, (H, W)."""
         return self.image.roll(self.shift.value, dims=-1)
 
     def window(self) -> tuple[Tensor, Tensor, float]:
@@ -109,7 +110,7 @@ class Convolution(Explorer):
 
 
 def cells(sketch: Sketch, numbers: Tensor, left: float, top: float) -> None:
-    """Nine numbers in their cells, coloured by their sign and size."""
+    """Nine numbers (3, 3) in their cells, from a place left and top, coloured by their sign and size."""
     sketch.signed(numbers, left, top, SIDE, max(numbers.abs().max().item(), 1e-6), alpha=0.5)
     side = SIDE / 3
     for place in (1, 2):
@@ -122,14 +123,14 @@ def cells(sketch: Sketch, numbers: Tensor, left: float, top: float) -> None:
 
 
 def frame(sketch: Sketch, array: Tensor, top: float, row: int, column: int, reach: int) -> None:
-    """Pixels of an array framed, from a row and a column on, in the panel that begins at 5 from the left."""
+    """Frame reach x reach pixels of an array (H, W), from a row and a column on, in the panel at (5, top)."""
     pixel = SIDE / array.shape[1]
     left, top = 5 + column * pixel, top + row * pixel
     sketch.box(left, top, left + reach * pixel, top + reach * pixel, palette.ORANGE, width=2)
 
 
 def scale(sketch: Sketch, largest: float) -> None:
-    """What the colours of the output mean."""
+    """What the colours of the output mean, up to its largest number."""
     sketch.signed(torch.linspace(largest, -largest, 64)[:, None].expand(64, 5), 752, 282, 230 * 5 / 64, largest)
     for share in (0, 0.5, 1):
         sketch.text(774, 282 + 230 * share, f"{largest * (1 - 2 * share):.2g}".replace("-", "−"), "lm", 10)

@@ -43,7 +43,7 @@ class SoftLookup(Explorer):
         super().__init__("Explorer: a soft look-up", [self.right, self.up, self.d, self.scaled, *self.may_look], layout)
 
     def point_at(self, x: float, y: float) -> None:
-        """A pointer among the keys moves the query."""
+        """A pointer at x and y, in pixels, moves the query if it is among the keys."""
         if x < RIGHT_OF_KEYS:
             move_to((self.right, self.up), Plane(240, 240, REACH, REACH).numbers(x - LEFT, y - TOP))
 
@@ -68,7 +68,7 @@ class SoftLookup(Explorer):
         ).replace("-", "−")
 
     def sketched(self, weights: Tensor, query: Tensor, output: Tensor) -> Sketch:
-        """Keys and query, weights, and the output inside the hull of the values; large dots have large weights."""
+        """Keys and query (2,), weights (6,), output (2,) in the hull of the values; large dots have large weights."""
         sketch, keys, mixed = Sketch(800, 300), Plane(240, 240, REACH, REACH), Plane(240, 240, REACH, REACH)
         for corners in itertools.combinations(self.VALUES[weights > 0.001].tolist(), 3):
             mixed.area(corners, palette.AREA)  # all triangles together are the hull

@@ -73,7 +73,7 @@ class Ravine(Explorer):
         return sketch, self.say(path)
 
     def seen_from_above(self, path: Tensor) -> Plane:
-        """The path over lines of equal loss, which are ellipses."""
+        """The path, (STEPS + 1, 2), over lines of equal loss, which are ellipses."""
         plane = Plane(450, 270, (-5, 5), (-2, 2))
         circle = torch.linspace(0, 2 * math.pi, 90)
         for power in range(8):
@@ -89,7 +89,7 @@ class Ravine(Explorer):
         return plane
 
     def losses(self, path: Tensor) -> Plane:
-        """After each step, on a logarithmic scale."""
+        """After each step of a path, (STEPS + 1, 2), on a logarithmic scale."""
         plane = Plane(240, 270, (0, self.STEPS), (1e-7, 1e4), log="y")
         heights = (path[:, 0] ** 2 + self.condition.value * path[:, 1] ** 2) / 2
         plane.line(list(enumerate(heights.nan_to_num(1e9).clamp(1e-9, 1e9).tolist())), palette.BLUE, 2)
@@ -104,7 +104,7 @@ class Ravine(Explorer):
         return plane
 
     def say(self, path: Tensor) -> str:
-        """The loss where it ended, and how gradient descent multiplies each coordinate in a step."""
+        """The loss at a path's end, (STEPS + 1, 2), and how gradient descent multiplies each coordinate in a step."""
         loss = ((path[-1] ** 2) * torch.tensor([1.0, self.condition.value])).sum().item() / 2
         rate, steep = self.rate.value, self.condition.value
         end = f"<b>Loss</b> after {self.STEPS} steps: <b>{loss:.3g}</b>."

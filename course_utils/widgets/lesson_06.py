@@ -53,7 +53,7 @@ class Patches(Explorer):
         return vit.unpatchify(vit.patchify(x, size)[:, self.order], size, x.shape[-2:])
 
     def looks(self, x: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """How much each patch is looked at (patches,), and the classes' probabilities, by what is kept (patches,)"""
+        """x (1, 1, H, W), kept (patches,) -> how much each patch is looked at (patches,), and probabilities (10,)"""
         places = kept.nonzero().flatten()
         some = _Some(self.model, places)
         maps = explain.attention_maps(some, x)[self.layer.value - 1, 0]  # (heads, L, L)
@@ -80,7 +80,14 @@ class Patches(Explorer):
         return self.sketched(given[0, 0], weights, p, gone.tolist(), asking), say
 
     def sketched(self, pixels: Tensor, weights: Tensor, p: Tensor, gone: list[int], asking: int | None) -> Sketch:
-        """What the model is given, and where it looks: patches left out are covered, the one that asks is framed."""
+        """What the model is given, and where it looks: patches left out are covered, the one that asks is framed.
+
+        Args:
+            pixels: of the picture, (H, W).
+            weights: how much each patch is looked at, (patches,).
+            p: probabilities of the classes, (10,).
+            gone, asking: the patches that are left out, and the one that asks, if it is one.
+        """
         sketch = Sketch(840, 260)
         rows, columns = self.model.grid
         large = weights.view(rows, columns)

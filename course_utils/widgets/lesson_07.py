@@ -53,7 +53,7 @@ class OneDimensionalGame(Explorer):
         return tuple(slope.item() for slope in torch.autograd.grad(loss, (mean, width)))
 
     def pull(self, places: Tensor) -> Tensor:
-        """Which way, and how strongly, the loss moves single fakes; (N,)"""
+        """Which way, and how strongly, the loss moves single fakes at these places, (N,) each"""
         real, fakes = self.densities()
         places = places.clone().requires_grad_()
         losses = [self.LOSSES[self.loss.value](real.log_prob(x) - fakes.log_prob(x)) for x in places[:, None]]
@@ -151,7 +151,7 @@ class LatentWalk(Explorer):
 
 
 def legend(plane: Plane, top: float, lines: tuple[tuple[str, str, float], ...]) -> None:
-    """The name, colour and dash of each line, at the upper right."""
+    """The name, colour and dash of lines, at the upper right of a plane whose top is given."""
     for number, (name, color, dash) in enumerate(lines):
         y = top * (1 - 0.11 * number) * 0.93
         plane.line([(4.0, y), (4.5, y)], color, 2, dash)

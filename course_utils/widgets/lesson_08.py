@@ -35,6 +35,7 @@ class Corruptions(Explorer):
         super().__init__("Explorer: spoil real pictures and measure them", [self.way, self.strength])
 
     def blurred(self, strength: int) -> Tensor:
+        """(500, 1, 28, 28): so many times, as the strength says."""
         kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])[None, None] / 16
         x = self.samples
         for _ in range(strength):
@@ -42,15 +43,16 @@ class Corruptions(Explorer):
         return x.clamp(0, 1)
 
     def noisy(self, strength: int) -> Tensor:
+        """(500, 1, 28, 28): with normal noise of a deviation of strength / 20."""
         return (self.samples + strength / 20 * self.noise).clamp(0, 1)
 
     def without_classes(self, strength: int) -> Tensor:
-        """The classes that are left are repeated."""
+        """(500, 1, 28, 28): as many as the strength says are left out, and the others repeated."""
         left = (self.labels >= strength).nonzero().flatten()
         return self.samples[left[torch.arange(self.COUNT) % len(left)]]
 
     def repeated(self, strength: int) -> Tensor:
-        """Only so many different pictures: 500, 200, 100, 50, 20, 10, 5, 3, 2, 1."""
+        """(500, 1, 28, 28): only so many different pictures, by strength: 500, 200, 100, 50, 20, 10, 5, 3, 2, 1."""
         different = (500, 200, 100, 50, 20, 10, 5, 3, 2, 1)[strength]
         return self.samples[torch.arange(self.COUNT) % different]
 
