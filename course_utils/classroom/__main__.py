@@ -12,7 +12,11 @@ from .sandbox import NoSandbox
 
 
 def points_of(pairs: Sequence[str]) -> dict[str, float]:
-    """["output_size=5"] -> {"output_size": 5.0}"""
+    """["output_size=5"] -> {"output_size": 5.0}
+
+    Raises:
+        ValueError: if a pair is not NAME=NUMBER.
+    """
     try:
         return {name: float(worth) for name, worth in (pair.split("=") for pair in pairs)}
     except ValueError:
@@ -20,6 +24,7 @@ def points_of(pairs: Sequence[str]) -> dict[str, float]:
 
 
 def parser() -> argparse.ArgumentParser:
+    """What reads the command line: release, grade or report."""
     whole = argparse.ArgumentParser(prog="python -m course_utils.classroom", description=__doc__)
     commands = whole.add_subparsers(dest="command", required=True)
 
@@ -75,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> str | None:
-    """Do what the command line says. Returns what went wrong, for ``sys.exit``."""
+    """Do what the arguments of the command line say. Returns what went wrong, for ``sys.exit``."""
     said = parser().parse_args(arguments)
     try:
         if said.command == "release":

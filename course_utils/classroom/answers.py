@@ -45,13 +45,13 @@ class Seen:
     """What an answer's text tells."""
 
     problem: str | None = None  # why it cannot be tried
-    attempted: bool = True
+    attempted: bool = True  # it is no longer the stub
     reaches: list[str] = field(default_factory=list)  # for what an answer has no need of
-    fingerprint: str = ""
+    fingerprint: str = ""  # as ``fingerprint_of`` has it
 
 
 def look_at(source: str, exercise: Exercise, beside: Sequence[str] = ()) -> Seen:
-    """Read an answer cell, and for what they reach those that are executed before it."""
+    """Read the source of an answer cell, and, for what they reach, the cells ``beside`` it, executed before."""
     if len(source) > LONGEST:
         return Seen(f"the cell has more than {LONGEST:,} characters")
     try:
@@ -76,7 +76,7 @@ def look_at(source: str, exercise: Exercise, beside: Sequence[str] = ()) -> Seen
 
 
 def without_magics(source: str) -> str:
-    """A cell as plain Python: lines that only IPython understands become empty, and the others keep their number."""
+    """A cell's source as plain Python: lines that only IPython understands become empty, so no line is renumbered."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -85,13 +85,13 @@ def without_magics(source: str) -> str:
 
 
 def defined_in(tree: ast.Module, name: str) -> Definition | None:
-    """The last definition of that name at top level."""
+    """The last definition of that name at the top level of a tree."""
     found = [node for node in tree.body if isinstance(node, Definition) and node.name == name]
     return found[-1] if found else None
 
 
 def needed(name: str, sources: Mapping[str, str]) -> list[str]:
-    """Which other cells must be executed before this one: those that define what it names, and what these name."""
+    """Which sources must be executed before the one of this name: those that define what it names, and so on."""
     defined, named = {}, {}
     for cell, source in sources.items():
         if len(source) > LONGEST:
@@ -204,7 +204,7 @@ def fingerprint_of(definition: Definition) -> str:
 
 
 def fingerprint_of_ours(thing: Callable) -> str:
-    """The fingerprint of a block, or of a reference."""
+    """The fingerprint of a thing of ours, a block or a reference."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError, SyntaxError):

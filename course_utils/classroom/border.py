@@ -78,6 +78,13 @@ def settled(value: Any, depth: int = 0) -> Any:
 
     Called while the answer is still under watch, so that nothing is computed when nobody looks any more. Methods
     are those of PyTorch and Python, whatever a subclass has put in their place. The graph of a tensor stays.
+
+    Args:
+        value: anything.
+        depth: how many lists and the like it lies in.
+
+    Raises:
+        ValueError: if lists are nested too deeply.
     """
     if depth > DEEPEST:
         raise ValueError(f"it gives back lists {DEEPEST} deep")
@@ -174,7 +181,7 @@ def split(stream: bytes) -> list[bytes]:
 
 
 def decode(data: bytes, given: list) -> Outcome:
-    """The inverse of ``encode``, for bytes that nobody vouches for.
+    """The inverse of ``encode``, for data that nobody vouches for, of arguments that were given.
 
     Raises:
         Unreadable: if they are no outcome.
@@ -250,5 +257,3 @@ def _error_in(kind: str, text: str) -> BaseException:
 def _text(text: Any) -> str:
     """A text of bounded length that can be written to a file: JSON may hold halves of characters."""
     return str(text)[:MOST_TEXT].encode("utf-8", "replace").decode()
-
-

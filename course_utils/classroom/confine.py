@@ -69,7 +69,7 @@ def confine(uid: int | None, scratch: str, covered: list[str]) -> None:
 
 
 def close_all_but(kept: int) -> None:
-    """Close every file but one, and leave nothing to read from or print to."""
+    """Close every file but the one that is kept, and leave nothing to read from or print to."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -78,7 +78,7 @@ def close_all_but(kept: int) -> None:
 
 
 def write_all(file: int, data: bytes) -> None:
-    """Write to a pipe until everything is in it."""
+    """Write data to a file, which may be a pipe, until everything is in it."""
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]

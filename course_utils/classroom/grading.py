@@ -71,7 +71,7 @@ def grade(
 
 
 def write_out(results: list[Result], release: Release, out: Path) -> None:
-    """Everything that follows from the results: a page for each student, tables, all in one file."""
+    """Write to ``out`` what follows from the results: a page for each student, tables, and all in one file."""
     for result in results:
         write_whole(out / "feedback" / f"{file_name(result.student.id)}.html", pages.feedback_page(result, release))
     write_whole(out / "moodle.csv", sheets.moodle_csv(results, release))
@@ -109,7 +109,7 @@ def report(graded: Path, anonymous: bool = False) -> Path:
 
 @functools.lru_cache(maxsize=1)
 def bench(release: str, trust: bool) -> tuple[Judge, Sandbox]:
-    """What a process grades with, kept from one submission to the next."""
+    """What a process grades with, kept from one submission to the next; the release as JSON, trust as in ``grade``."""
     return Judge(release_from(release)), Sandbox(trust=trust)
 
 
@@ -123,6 +123,8 @@ def grade_one(
 
     Args:
         release: as JSON.
+        submission: the student's.
+        trust, accepted: as in ``grade``.
 
     Raises:
         NoSandbox: if answers cannot be isolated here.
@@ -145,7 +147,10 @@ def grade_one(
 
 
 def by_processes(workers: int, how: Callable[[Submission], Result], todo: list[Submission]) -> Iterator[Result]:
-    """In so many processes, each result as soon as it is there. A process that dies takes nobody else's with it."""
+    """Do ``todo``, each as ``how`` does it, in so many workers, or processes; each result as soon as it is there.
+
+    A process that dies takes nobody else's result with it.
+    """
     own = threading.local()
 
     def in_process_of_this_thread(submission: Submission) -> Result:
@@ -169,6 +174,7 @@ def by_processes(workers: int, how: Callable[[Submission], Result], todo: list[S
 
 
 def crashed(submission: Submission, why: str) -> Result:
+    """The result where grading a submission failed as a whole, and why."""
     return Result(submission.student, [], submission.files, submission.notes, crashed=why)
 
 
@@ -176,9 +182,10 @@ def crashed(submission: Submission, why: str) -> Result:
 
 
 def by_dask(address: str, how: Callable[[Submission], Result], todo: list[Submission]) -> Iterator[Result]:
-    """On the workers of a Dask scheduler. What a lost worker had is done by another; each result comes once.
+    """Do ``todo``, each as ``how`` does it, on the workers of the Dask scheduler at an address; each result comes once.
 
-    The scheduler and its workers are the instructor's: they get the release with its secret.
+    What a lost worker had is done by another. The scheduler and its workers are the instructor's: they get the release
+    with its secret.
     """
     from distributed import Client
     from distributed import as_completed as completed
@@ -197,7 +204,7 @@ def by_dask(address: str, how: Callable[[Submission], Result], todo: list[Submis
 
 
 def digest(release: Release, submission: Submission, accepted: frozenset[str]) -> str:
-    """The same as long as grading would give the same."""
+    """The same as long as grading would give the same: the release, the submission, and what is accepted of it."""
     about = sorted(name for name in accepted if name.startswith(f"{submission.student.id}:"))
     parts = [to_json(replace(release, due=None)), submission.answers, submission.notes, about]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -226,7 +233,7 @@ def read_release(folder: Path) -> Release:
 
 
 def read_results(out: Path) -> list[Result]:
-    """The results a folder holds, by student; what cannot be read is graded again."""
+    """The results that ``out`` holds, by student; what cannot be read is graded again."""
     results = []
     for path in sorted((out / "results").glob("*.json")):
         try:

@@ -40,6 +40,7 @@ NOT_NEEDED = {"classroom", "environment", "first_cell", "lessons", "plots", "ske
 
 
 def send(stream: BinaryIO, data: bytes) -> None:
+    """Write data to a stream as one frame."""
     confine.write_all(stream.fileno(), FRAME.pack(len(data)) + data)
 
 
@@ -60,11 +61,12 @@ def receive(stream: BinaryIO) -> bytes | None:
 
 
 def gone():
+    """Stands in the place of what was taken out."""
     raise NotImplementedError("this part of the course is not there while an answer is graded")
 
 
 def take_out(things: Iterable[object]) -> None:
-    """Leave of functions and classes what can be seen from outside, and nothing of what they do."""
+    """Leave of things, functions and classes, what can be seen from outside, and nothing of what they do."""
     parts = ("code", "consts", "names", "stacksize", "linetable", "exceptiontable")
     empty = {f"co_{part}": getattr(gone.__code__, f"co_{part}") for part in parts}
     for thing in things:
@@ -107,7 +109,7 @@ def course_modules() -> list[ModuleType]:
 
 
 def without_hurry(reference: Callable, exercise: Exercise, case: Case) -> running.Outcome:
-    """What our own answer does. On its first run PyTorch may import some more, which must not be broken off."""
+    """What a reference does on a case. On its first run PyTorch may import more, which must not be broken off."""
     kept, running.SECONDS = running.SECONDS, 600.0
     try:
         return checking.outcome_of(reference, exercise, case)
@@ -119,13 +121,13 @@ def without_hurry(reference: Callable, exercise: Exercise, case: Case) -> runnin
 
 
 def cases_of(exercise: Exercise, job: dict) -> list[Case]:
-    """The named cases with contents of their own, and the drawn ones. The grader draws the same from the same seeds."""
+    """The named cases with contents of their own, and the drawn ones: the grader draws the same by the job's seeds."""
     named = exercise.cases(Draw(job["named_seed"]))
     return named + [Case("drawn inputs", *exercise.drawn(Draw(seed))) for seed in job["drawn_seeds"]]
 
 
 def answer_in(job: dict) -> object:
-    """Execute the answer cells, the one that counts last, and return what it defines."""
+    """Execute the answer cells of a job, the one that counts last, and return what it defines."""
     space: dict = {"__name__": "__main__"}
     for line in job["imports"]:
         with contextlib.suppress(ImportError):
@@ -141,7 +143,10 @@ def answer_in(job: dict) -> object:
 
 
 def try_answer(job: dict, send_on: Callable[[bytes], None]) -> None:
-    """Try an answer on every case, and send each outcome on its way before the next case begins."""
+    """Try a job's answer on every case, and ``send_on`` each outcome before the next case begins.
+
+    If it cannot be called with what a case gives, there is one outcome, a TypeError.
+    """
     exercise = exercises.EXERCISES[job["exercise"]]
     names, argument_names = checking.case_names(exercise), checking.argument_names(exercise)
     cases = cases_of(exercise, job)  # first, as some are made with the answer to another exercise
@@ -176,7 +181,7 @@ def try_answer(job: dict, send_on: Callable[[bytes], None]) -> None:
 
 
 def live(job: dict, pipe: int) -> None:
-    """The whole life of an answer's process: confined, then tried. Never returns."""
+    """The whole life of an answer's process: confined, its job done, outcomes written to a pipe. Never returns."""
     try:
         os.setsid()  # in no group with the nursery
         confine.close_all_but(pipe)
@@ -221,7 +226,11 @@ def raise_one(job: dict) -> bytes:
 
 
 def warm_up() -> None:
-    """Import what answers need, so that no process has to: some of it PyTorch imports only when it is used first."""
+    """Import what answers need, so that no process has to: some of it PyTorch imports only when it is used first.
+
+    Raises:
+        RuntimeError: if that has started a thread: what is forked would hang.
+    """
     course_modules()
     for often in ("matplotlib.pyplot", "scipy.linalg", "scipy.special"):
         importlib.import_module(often)

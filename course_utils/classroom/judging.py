@@ -32,16 +32,16 @@ WHY = {
 
 
 def drawn_seed(release: Release, exercise: str, number: int) -> int:
-    """What case number so-and-so is drawn from: it tells nothing of the secret, nor of the other cases."""
+    """What an exercise's case of that number is drawn from: it tells nothing of the secret, nor of other cases."""
     key = (release.seed or 0).to_bytes(8, "big")
     return int.from_bytes(hmac.digest(key, f"{exercise} {number}".encode(), hashlib.sha256)[:7], "big")
 
 
 def earned(points: float, named: float, drawn: float) -> float:
-    """What an answer is worth that is right on these shares of its named and its drawn cases; hundredths, rounded down.
+    """What of the points an answer gets that is right on these shares of its named and drawn cases, to the hundredth.
 
     The smaller share counts, so that nothing is got by heart; half of the cases right earns nothing, as some number
-    that never changes may be, and from there it grows evenly to all.
+    that never changes may be, and from there it grows evenly to all. Hundredths are rounded down.
     """
     return math.floor(round(100 * points * max(0.0, 2 * min(named, drawn) - 1), 6)) / 100
 
@@ -132,7 +132,7 @@ class Judge:
         mark.earned = earned(mark.points, sum(t.wrong is None for t in named) / count, mark.drawn_right / DRAWN)
 
     def tries(self, exercise: Exercise, cases: list[Case], tried: Tried) -> list[Try]:
-        """What came, beside what was expected; after a process that ended too soon, one try that says so.
+        """What came of cases, beside what was expected; after a process that ended too soon, one try that says so.
 
         Where a process did not end by itself, or has sent more than it was asked for, nothing counts: an answer that
         computes does neither.
@@ -188,7 +188,7 @@ def _only(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
 
 @cache
 def ours(name: str) -> set[str]:
-    """The fingerprints of the reference and of the course's own blocks."""
+    """The fingerprints of the reference of that name and of the course's own blocks."""
     exercise = EXERCISES[name]
     things: list[Callable] = [exercise.reference, *harness.own_blocks(exercise)]
     return {answers.fingerprint_of_ours(thing) for thing in things} - {""}

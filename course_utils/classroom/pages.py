@@ -88,7 +88,7 @@ KINDS = (  # what ``check`` says, and what it comes to; none of these words is t
 
 
 def clean(text: str, most: int = MOST) -> str:
-    """Text fit to be shown: of bounded length, and characters that hide or turn other text as their numbers."""
+    """Text fit to be shown: at most so many characters, and those that hide or turn other text as their numbers."""
     shown = text[:most].replace("\r\n", "\n").replace("\r", "\n")
     shown = UNSEEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", shown)
     return shown if len(text) <= most else f"{shown} … ({len(text) - most:,} more characters)"
@@ -104,7 +104,7 @@ def _capital(text: str) -> str:
 
 
 def kind_of(text: str) -> str | None:
-    """What an answer did wrong, in words of the course alone, so that they name nobody; None if it cannot be said."""
+    """What an answer did wrong, by a text on it, in words of the course alone, which name nobody; None if unknown."""
     if error := re.search(r"^[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration)\b", text):
         known = isinstance(getattr(builtins, error[0], None), type)
         return error[0] if known else "an error of its own kind"
@@ -123,10 +123,12 @@ class Entry:
 
     @property
     def state(self) -> str | None:
+        """As ``state_of`` has it; None where grading failed as a whole."""
         return state_of(self.mark) if self.mark else None
 
     @property
     def only_drawn_wrong(self) -> bool:
+        """Whether all named cases are right, so that what is wrong are drawn ones."""
         return bool(self.mark.cases) and all(case.wrong is None for case in self.mark.cases)
 
     @property
@@ -139,6 +141,7 @@ class Entry:
 
     @property
     def lacks_a_name(self) -> bool:
+        """Whether the answer has used a name that is not defined."""
         mark = self.mark
         return any(text.startswith("NameError") for text in (*(case.wrong or "" for case in mark.cases), *mark.details))
 
@@ -176,8 +179,8 @@ class Group:
     """Students whose answers to one exercise have something in common."""
 
     exercise: str
-    words: str
-    who: list[str] = field(default_factory=list)
+    words: str  # what they have in common
+    who: list[str] = field(default_factory=list)  # the students, as the page calls them
     example: str = ""  # of what was wrong, or of an answer: never in an anonymous page
     of: int = 0  # how many it could have been
 
@@ -186,15 +189,15 @@ class Group:
 class Concern:
     """What a human eye should look at."""
 
-    who: str
-    exercise: str | None
-    words: tuple[str, ...]
-    state: str | None = None
-    source: str = ""
+    who: str  # the student, as the page calls them
+    exercise: str | None  # None where it is about all that was handed in
+    words: tuple[str, ...]  # sentences
+    state: str | None = None  # of the mark
+    source: str = ""  # of the answer
 
 
 def student_numbers(results: list[Result], release: Release) -> dict[str, int]:
-    """A number from 1 for each student's id, in an order that tells nothing to who does not have the release's seed."""
+    """A number from 1 for each student's id in results; to who lacks the release's seed, their order tells nothing."""
     salt = f"{release.seed}:".encode()
     ids = {result.student.id for result in results}
     drawn = sorted(ids, key=lambda name: hashlib.sha256(salt + name.encode("utf-8", "surrogatepass")).digest())
@@ -202,7 +205,7 @@ def student_numbers(results: list[Result], release: Release) -> dict[str, int]:
 
 
 def report_page(results: list[Result], release: Release, anonymous: bool = False) -> str:
-    """What the instructor reads about the class.
+    """What the instructor reads about the results of the class.
 
     An anonymous page has numbers for students, and nothing that they wrote: no answers, file names, notes or messages.
     """

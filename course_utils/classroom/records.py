@@ -13,7 +13,7 @@ class Assigned:
 
     lesson: str  # "01_convolution"
     name: str  # "output_size"
-    points: float
+    points: float  # for a right answer
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Release:
     """What was handed out. ``seed`` is the instructor's secret, and never in a file that students get."""
 
     version: str  # of the course
-    exercises: tuple[Assigned, ...]
+    exercises: tuple[Assigned, ...]  # in the course's order
     due: str | None = None  # as the instructor wrote it
     feedback: str = "full"  # what ``check`` tells while students work: "full", "verdict" or "none"
     checksums: dict[str, str] = field(default_factory=dict)  # file name -> sha256 of what students got
@@ -29,6 +29,7 @@ class Release:
 
     @property
     def points(self) -> float:
+        """Those that can be had in all."""
         return sum(exercise.points for exercise in self.exercises)
 
 
@@ -36,7 +37,7 @@ class Release:
 class Student:
     """Who handed something in, by number; the name is for the instructor's eyes."""
 
-    id: str
+    id: str  # of the learning platform, or the file's name
     name: str = ""
 
 
@@ -52,7 +53,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class CaseMark:
-    """One named case: what was given, and what is wrong with what came (None if nothing)."""
+    """One case, by its name: the arguments in words, and what is wrong with what came (None if nothing)."""
 
     name: str
     arguments: str
@@ -69,32 +70,32 @@ class Flag:
 
 @dataclass
 class Mark:
-    """What one exercise of one student came to."""
+    """What one exercise of a lesson came to, for one student."""
 
     exercise: str
     lesson: str
     points: float  # that could be had
-    earned: float
+    earned: float  # of these
     state: str  # "passed", "failed", "not attempted", "missing", "held" (until a human has looked)
     headline: str  # as ``check`` says it
     details: list[str] = field(default_factory=list)  # as ``check`` says them, line by line
     sentence: str | None = None  # of the mistake that was recognised
     line: str | None = None  # of the answer, where its error arose
-    cases: list[CaseMark] = field(default_factory=list)
-    drawn_right: int = 0
-    drawn: int = 0
-    timed_out: bool = False
-    flags: list[Flag] = field(default_factory=list)
+    cases: list[CaseMark] = field(default_factory=list)  # the named ones
+    drawn_right: int = 0  # cases, of those drawn
+    drawn: int = 0  # cases
+    timed_out: bool = False  # it did not come to an end
+    flags: list[Flag] = field(default_factory=list)  # why a person should look at it
     source: str = ""  # of the answer
     fingerprint: str = ""  # the same for answers that differ in names, comments and layout; "" where too short
 
 
 @dataclass
 class Result:
-    """What one submission came to."""
+    """What one submission came to; ``files`` and ``notes`` are the submission's."""
 
     student: Student
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)  # one for each exercise of the release
     files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     crashed: str | None = None  # one line, where grading it failed as a whole
@@ -102,10 +103,12 @@ class Result:
 
     @property
     def earned(self) -> float:
+        """Points, in all."""
         return sum(mark.earned for mark in self.marks)
 
     @property
     def points(self) -> float:
+        """Those that could be had in all."""
         return sum(mark.points for mark in self.marks)
 
 
@@ -115,7 +118,7 @@ def to_json(record: Release | Result) -> str:
 
 
 def release_from(text: str) -> Release:
-    """The inverse of ``to_json``.
+    """The inverse of ``to_json``, for the text of a release.
 
     Raises:
         ValueError, TypeError, KeyError: if it is none.
@@ -125,7 +128,7 @@ def release_from(text: str) -> Release:
 
 
 def result_from(text: str) -> Result:
-    """The inverse of ``to_json``.
+    """The inverse of ``to_json``, for the text of a result.
 
     Raises:
         ValueError, TypeError, KeyError: if it is none.
@@ -145,7 +148,7 @@ def result_from(text: str) -> Result:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place and rename it, so that nobody ever finds half of it."""
+    """Write content beside its path and rename the file, so that nobody ever finds half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content  # half a character is no reason
     with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", suffix=".part", delete=False) as file:

@@ -71,6 +71,7 @@ def release(
         points: what an exercise is worth, by name; 10 where nothing is said.
         due: shown to students as it is.
         feedback: what checks tell while students work: "full", "verdict" (right or not) or "none".
+        root: the checkout that the lessons are from.
 
     Returns:
         The release, with its secret seed: that of the release which ``out`` already holds, if it holds one.
@@ -109,7 +110,7 @@ def release(
 
 
 def assign(lessons: Sequence[str], names: Sequence[str] | None, points: Mapping[str, float]) -> tuple[Assigned, ...]:
-    """The exercises that are meant, in the course's order, with their points.
+    """The exercises of these lessons and names (the core ones, if none is named), in the course's order, with points.
 
     Raises:
         ValueError: if there is nothing to assign, or if a name or a number of points does not fit.
@@ -134,7 +135,7 @@ def assign(lessons: Sequence[str], names: Sequence[str] | None, points: Mapping[
 
 
 def release_in(out: Path) -> Release | None:
-    """The release that a folder holds; None if there is no folder or nothing in it.
+    """The release that ``out`` holds; None if there is no folder or nothing in it.
 
     Raises:
         ValueError: if it holds something else.
@@ -166,7 +167,7 @@ def text_of(notebook: NotebookNode) -> str:
 
 
 def handed_out(lesson: NotebookNode, name: str, made: Release) -> NotebookNode:
-    """A copy of a lesson, blank, with what nbgrader needs to know in the cells of what is assigned."""
+    """A blank copy of the lesson of that name, with what nbgrader needs to know in the cells that ``made`` assigns."""
     notebook, worth = copy.deepcopy(lesson), {a.name: a.points for a in made.exercises if a.lesson == name}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -196,17 +197,18 @@ def handed_out(lesson: NotebookNode, name: str, made: Release) -> NotebookNode:
 
 
 def tracked(grade_id: str, **fields: object) -> dict:
-    """A cell's entry for nbgrader, whose schema allows no other keys."""
+    """A cell's entry for nbgrader: ``grade_id``, and other fields of its schema, which allows no others."""
     roles = {"grade": False, "solution": False, "locked": False, "task": False}
     return {"schema_version": 3, "grade_id": grade_id, **roles, **fields}
 
 
 def number(points: float) -> int | float:
+    """Points, as a whole number where they are one."""
     return int(points) if points == int(points) else points
 
 
 def check_source(name: str, points: float, feedback: str) -> str:
-    """The check cell of an assigned exercise: a number as its last value is nbgrader's partial credit."""
+    """The check cell of an exercise, by name, points and feedback; its last value, a number, is partial credit."""
     if feedback == "none":
         return LATER
     if feedback == "verdict":
@@ -215,7 +217,7 @@ def check_source(name: str, points: float, feedback: str) -> str:
 
 
 def hush(cell: NotebookNode, assigned: Mapping[str, float], feedback: str) -> None:
-    """Keep the other cells from telling about assigned answers what the check cells may not tell."""
+    """Keep another cell from telling about assigned answers what, by this feedback, check cells may not tell."""
     if feedback == "none":  # `use` says whether an answer has passed
         cell.source = re.sub(r"\buse\((\w+)\)", r'EXERCISES["\1"].reference', cell.source)
     for name in assigned:
@@ -224,7 +226,7 @@ def hush(cell: NotebookNode, assigned: Mapping[str, float], feedback: str) -> No
 
 
 def limit_imports(setup: NotebookNode, notebook: NotebookNode, feedback: str) -> None:
-    """Let the setup cell import from the exercises what this feedback gives."""
+    """Let the setup cell of a notebook import from the exercises what this feedback gives."""
     beginning = "from course_utils.exercises import "
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     given = set(GIVEN[feedback])
@@ -239,7 +241,7 @@ def limit_imports(setup: NotebookNode, notebook: NotebookNode, feedback: str) ->
 
 
 def notice(worth: Mapping[str, float], made: Release) -> str:
-    """What a student should know before beginning."""
+    """What a student should know before beginning: the worth of exercises, and how the release is made."""
     exercises = "\n".join(f"- `{name}`: {number(points)} points" for name, points in worth.items())
     due = f"**Due:** {made.due}\n\n" if made.due else ""
     return (
@@ -250,7 +252,7 @@ def notice(worth: Mapping[str, float], made: Release) -> str:
 
 
 def caution(cell: NotebookNode, feedback: str) -> None:
-    """Where a text sends the reader to what this copy does not have, say so at its end."""
+    """Where a text cell sends the reader to what this feedback does not give, say so at its end."""
     missing = {*HELP} - GIVEN[feedback]
     if feedback != "full":
         missing.add("check")  # which says less
@@ -262,7 +264,10 @@ def caution(cell: NotebookNode, feedback: str) -> None:
 
 
 def with_solutions(handed: NotebookNode, made: Release) -> NotebookNode:
-    """A copy with the references between nbgrader's marks, after the stubs, which nbgrader then leaves whole."""
+    """A copy of what is handed out, with the references of what ``made`` assigns between nbgrader's marks.
+
+    They come after the stubs, which nbgrader then leaves whole.
+    """
     notebook, worth = copy.deepcopy(handed), {a.name: a.points for a in made.exercises}
     for cell in notebook.cells:
         if (name := tagged(cell, "stub")) in worth:

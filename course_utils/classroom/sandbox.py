@@ -158,7 +158,11 @@ class Sandbox:
 
 
 def claimed_uid() -> tuple[socket.socket, int]:
-    """A user id for answers that no other sandbox of this machine has now, and what it is held by."""
+    """A user id for answers that no other sandbox of this machine has now, and what it is held by.
+
+    Raises:
+        NoSandbox: if there is none left.
+    """
     for uid in range(FIRST_UID, FIRST_UID + MOST_SANDBOXES):
         claim = socket.socket(socket.AF_UNIX)
         with contextlib.suppress(OSError):

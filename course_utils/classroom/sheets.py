@@ -31,7 +31,7 @@ def cell(text: str, most: int = 200) -> str:
 
 
 def moodle_csv(results: list[Result], release: Release, anonymous: bool = False) -> str:
-    """A table for Grades > Import > CSV file, as UTF-8 with commas.
+    """Results as a table for Grades > Import > CSV file, in UTF-8 with commas; anonymous, by numbers.
 
     Moodle lets you say what each column is. Map from "ID number" (or "Email address", where every id is one) to the
     same field of the user, each exercise to its grade item or to a new one, "In all" likewise, and "Feedback" to the
@@ -56,7 +56,7 @@ def moodle_csv(results: list[Result], release: Release, anonymous: bool = False)
 
 
 def canvas_csv(results: list[Result], release: Release, anonymous: bool = False) -> str:
-    """A table for Gradebook > Import: a column for each exercise, which Canvas adds up itself.
+    """Results as a table for Gradebook > Import: a column for each exercise, added up by Canvas; anonymous, by numbers.
 
     "ID" is Canvas's own number, which nobody here knows: left empty, Canvas looks for the SIS user id, then for the
     login id, then for the name. The student's id stands in both. A column whose title is no assignment yet becomes

@@ -45,20 +45,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """A file: the names on the way to it and its own, and what it holds, or why that was not read."""
+    """A file: the names on the way to it and its own, and its data, or why that was not read."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str, ...]  # the names
     data: bytes = b""
-    refused: str = ""
+    refused: str = ""  # why
 
     @property
     def path(self) -> str:
+        """The names, in one line fit to be shown."""
         return clean("/".join(self.parts))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell: what its tags and nbgrader say it is ("stub:to_float"), and its text, if it has one."""
+    """A code cell: by its marks, what its tags and nbgrader say it is ("stub:to_float"); its source, if it has one."""
 
     marks: frozenset[str]
     source: str | None
@@ -66,7 +67,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Handout:
-    """A lesson as students got it: the cells of what is assigned, by exercise, and all others."""
+    """A lesson as students got it: stubs and checks of what is assigned, by exercise, and the cells that are others."""
 
     lesson: str
     stubs: dict[str, str]
@@ -79,9 +80,9 @@ class Version:
     """A notebook that was taken apart. A student may hand in several of a lesson."""
 
     again: int  # the number that platforms add to the name of a later one
-    path: str
-    answers: dict[str, str]
-    notes: list[str]
+    path: str  # as handed in
+    answers: dict[str, str]  # by exercise
+    notes: list[str]  # for the instructor
 
 
 def read_submissions(place: Path, release: Release, students: Path | None = None) -> list[Submission]:
@@ -123,7 +124,7 @@ def read_submissions(place: Path, release: Release, students: Path | None = None
 
 
 def take_last(submission: Submission, lesson: str, versions: list[Version]) -> None:
-    """Of several notebooks of one lesson, the one that was handed in last counts."""
+    """Of several versions of one lesson, the one that was handed in last counts."""
     if not versions:
         submission.notes.append(f"{lesson}: not handed in, or not readable")
         return
@@ -136,7 +137,7 @@ def take_last(submission: Submission, lesson: str, versions: list[Version]) -> N
 
 
 def clean(text: str, length: int = NOTE) -> str:
-    """On one line, without characters that steer a terminal or turn the direction of reading."""
+    """Text on one line of bounded length, without characters that steer a terminal or turn the direction of reading."""
     shown = "".join(c if c.isprintable() else " " for c in text[:length])
     return shown if len(text) <= length else shown[:-1] + "…"
 
@@ -165,6 +166,8 @@ def walk(place: Path) -> Iterator[Found]:
 
 
 def in_folder(place: Path) -> Iterator[Found]:
+    """The notebooks of a place that is a folder, and of the zips in it. Links are not followed."""
+
     def parts_of(path: Path) -> tuple[str, ...]:
         return tuple(os.fsencode(part).decode(errors="replace") for part in path.relative_to(place).parts)
 
@@ -189,7 +192,7 @@ def in_folder(place: Path) -> Iterator[Found]:
 
 
 def kind_of(parts: Sequence[str]) -> str | None:
-    """The suffix of a notebook or zip; None for all else, and for what Jupyter and macOS put beside the files."""
+    """The suffix of a notebook or zip, by its path's parts; None for all else, also what Jupyter and macOS add."""
     if any(part in ("__MACOSX", ".ipynb_checkpoints") for part in parts) or parts[-1].startswith("._"):
         return None
     suffix = os.path.splitext(parts[-1])[1].lower()
@@ -197,7 +200,7 @@ def kind_of(parts: Sequence[str]) -> str | None:
 
 
 def content_of(path: Path, limit: int) -> bytes:
-    """What an ordinary file holds; a link, a pipe or a device is not even waited for.
+    """What an ordinary file holds, up to a limit in bytes; a link, a pipe or a device is not even waited for.
 
     Raises:
         Refused: if it is none, is too large, or cannot be read.
@@ -216,7 +219,7 @@ def content_of(path: Path, limit: int) -> bytes:
 
 
 def unpacked(parts: tuple[str, ...], data: bytes, deep: int) -> Iterator[Found]:
-    """A notebook, or the notebooks of a zip."""
+    """A notebook, or the notebooks of a zip, of this data, found at these parts, so many zips deep."""
     if kind_of(parts) == ".ipynb":
         yield Found(parts, data)
     elif deep == DEEP:
@@ -232,7 +235,10 @@ def unpacked(parts: tuple[str, ...], data: bytes, deep: int) -> Iterator[Found]:
 
 
 def in_zip(archive: ZipFile, above: tuple[str, ...], deep: int, budget: float = float("inf")) -> Iterator[Found]:
-    """The notebooks of a zip, read one after the other into memory, never written to disk."""
+    """The notebooks of a zip, the archive, read one after the other into memory, never written to disk.
+
+    Args: the parts of the path above them, how many zips deep they lie, and a budget in bytes for all.
+    """
     empty = True
     for member in sorted(archive.infolist(), key=lambda member: member.filename):
         names = [part for part in re.split(r"[/\\]", member.filename) if part not in ("", ".", "..")]
@@ -251,7 +257,7 @@ def in_zip(archive: ZipFile, above: tuple[str, ...], deep: int, budget: float = 
 
 
 def member_of(archive: ZipFile, member: ZipInfo, limit: float) -> bytes:
-    """What a member holds; what it says of its size is believed only where it is too much.
+    """What a member of an archive holds, up to a limit in bytes; what it says of its size counts only where too much.
 
     Raises:
         Refused: if it is no ordinary file with an ordinary name, or more than it should be.
@@ -313,7 +319,10 @@ def list_of(path: Path) -> dict[str, Student]:
 
 
 def owner(parts: Sequence[str], place: str, listed: dict[str, Student] | None) -> tuple[Student, str]:
-    """Whose file it is, and a note. The outermost name that says so decides, as inner ones are the student's own."""
+    """Whose file it is, and a note. The outermost name that says so decides, as inner ones are the student's own.
+
+    Args: the parts of the file's path, what the place of all files is called, and listed students.
+    """
     for part in parts:
         before, note = before_lesson(part), ""
         if platform := MOODLE.fullmatch(without_suffix(part)) or CANVAS.fullmatch(before):
@@ -334,6 +343,7 @@ def owner(parts: Sequence[str], place: str, listed: dict[str, Student] | None) -
 
 
 def without_suffix(name: str) -> str:
+    """A file's name without .ipynb or .zip."""
     return re.sub(r"\.(ipynb|zip)$", "", name, flags=re.IGNORECASE)
 
 
@@ -344,6 +354,7 @@ def before_lesson(part: str) -> str:
 
 @cache
 def lesson_names() -> tuple[str, ...]:
+    """The names of all lessons, in order."""
     return tuple(path.stem for path in lessons())
 
 
@@ -364,7 +375,7 @@ def handout(lesson: str, release: Release) -> Handout:
 
 
 def taken_apart(found: Found, handouts: Sequence[Handout]) -> tuple[str, Version]:
-    """The lesson that a notebook is, and the answers in it.
+    """Which lesson of the handouts a notebook is, and the answers in it.
 
     Raises:
         Refused: if it is no notebook, or none of a lesson that was handed out.
@@ -388,7 +399,7 @@ def taken_apart(found: Found, handouts: Sequence[Handout]) -> tuple[str, Version
 
 
 def notebook_in(data: bytes) -> dict:
-    """A notebook as plain JSON, with a list of cells.
+    """The data of a notebook as plain JSON, with a list of cells.
 
     Raises:
         Refused: if it is none.
@@ -411,7 +422,7 @@ def notebook_in(data: bytes) -> dict:
 
 
 def cell_of(raw: dict) -> Cell:
-    """A code cell, whatever may stand in it."""
+    """A code cell from raw JSON, whatever may stand in it."""
     metadata = raw.get("metadata") if isinstance(raw.get("metadata"), dict) else {}
     tags = metadata.get("tags") if isinstance(metadata.get("tags"), list) else []
     nbgrader = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
@@ -425,7 +436,7 @@ def cell_of(raw: dict) -> Cell:
 
 
 def handout_of(raw: dict, parts: Sequence[str], cells: Iterable[Cell], handouts: Sequence[Handout]) -> Handout:
-    """Which lesson it is: by its metadata, or by the file's name, or by the cells in it.
+    """Which of the handouts it is: by the raw notebook's metadata, by the last of its path's parts, or by its cells.
 
     Raises:
         Refused: if it is none of these.
@@ -448,7 +459,8 @@ def handout_of(raw: dict, parts: Sequence[str], cells: Iterable[Cell], handouts:
 
 
 def answer(name: str, cells: Sequence[Cell], handout: Handout, notes: list[str]) -> str:
-    """The text of an exercise's answer: of its own cell, or of the last that defines it where that was left or lost.
+    """The answer to the exercise of that name: in its own cell, or where that was left or lost in the last of the cells
+    that defines it. What is unusual about it is added to the notes.
 
     Raises:
         Refused: if there is none, or none that can be read.
@@ -488,5 +500,5 @@ def defines(cell: Cell, name: str) -> bool:
 
 
 def plain(source: str) -> str:
-    """A cell's text without what an editor may add or take away at the ends of lines."""
+    """A cell's source without what an editor may add or take away at the ends of lines."""
     return "\n".join(line.rstrip() for line in source.strip().splitlines())

@@ -12,7 +12,7 @@ MOST = 50_000_000  # bytes of one notebook
 
 
 def collect(classroom: Path, names: list[str], out: Path) -> dict[str, int]:
-    """Copy the notebooks of these names from every home to ``out/STUDENT/``.
+    """Copy the notebooks of these names from every home of a classroom, its folder, to ``out/STUDENT/``.
 
     Each is read by a process that has no more rights than its student. Root would follow a link in a home to anywhere,
     for example to somebody else's answers.

@@ -12,6 +12,8 @@ FIRST_UID = 40_000  # useradd counts upwards from 1000, and containers often hav
 def give_home(home: Path, first_uid: int) -> int:
     """The user id a home belongs to. Where there is no home yet, it is made, with an id that nobody has.
 
+    Ids of students begin at ``first_uid``.
+
     Raises:
         PermissionError: if the home belongs to root or to a user of the system.
     """

@@ -12,7 +12,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def wrong(classroom: Path, password: str, students: list[str]) -> str | None:
-    """What keeps the class from being served, in a sentence; None if nothing does. Makes the class's folders."""
+    """What keeps the class from being served, in a sentence; None if nothing does. Makes the class's folders.
+
+    Args: the classroom, which is a folder, the password that all type, and the names of students.
+    """
     if os.geteuid() != 0:
         return "only root can give each student a user id of their own."
     if len(password) < 8:

@@ -24,15 +24,18 @@ class StudentSpawner(LocalProcessSpawner):
 
     @property
     def home(self) -> Path:
+        """The student's folder."""
         return Path(self.classroom, "homes", self.user.name)
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """The environment ``env`` with the student's name and home in it."""
         return {**env, "HOME": str(self.home), "USER": self.user.name, "SHELL": "/bin/bash"}
 
     def make_preexec_fn(self, name: str) -> None:
-        """Nothing: student.py stays root until it has started the server."""
+        """Nothing, for any name: student.py stays root until it has started the server."""
 
     async def start(self) -> tuple[str, int]:
+        """Start the server; returns its address and port."""
         handed_out = Path(self.classroom, "lessons")
         self.cmd = [
             *(sys.executable, "-I", "-m", "course_utils.classroom.jupyterhub.student"),

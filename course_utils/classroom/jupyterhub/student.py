@@ -24,7 +24,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38  # fro
 
 
 def prctl(option: int, value: int) -> None:
-    """Change how Linux treats this process.
+    """Give an option of how Linux treats this process a value.
 
     Raises:
         OSError: if Linux does not.
@@ -35,7 +35,7 @@ def prctl(option: int, value: int) -> None:
 
 
 def become(uid: int) -> None:
-    """Give up root for a user id, for good."""
+    """Give up root for the user id ``uid``, for good."""
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
@@ -44,7 +44,7 @@ def become(uid: int) -> None:
 def limit(memory: int, cpu_seconds: int, processes: int) -> None:
     """Set what this process and its children may use; the hard limits too, so that none of them can raise it.
 
-    Linux counts memory (bytes) and processor time for each process, and processes for each user id.
+    Linux counts memory (bytes) and ``cpu_seconds`` for each process, and processes for each user id.
     """
     # DATA and not AS: what PyTorch maps of its libraries is many gigabytes of addresses, and hardly any memory
     for what, value in (
@@ -57,7 +57,7 @@ def limit(memory: int, cpu_seconds: int, processes: int) -> None:
 
 
 def hand_out(lessons: Path, to: Path) -> None:
-    """Copy the files that are not there yet. What a student has is never touched."""
+    """Copy the files of lessons that are not there yet to a folder. What a student has is never touched."""
     to.mkdir(exist_ok=True)
     for file in sorted(lessons.iterdir()):
         copy = to / file.name
@@ -71,7 +71,7 @@ def hand_out(lessons: Path, to: Path) -> None:
 
 
 def serve(given: argparse.Namespace) -> None:
-    """Become the student, and then their server."""
+    """Become the student, and then their server, as given on the command line."""
     limit(given.memory, given.cpu_seconds, given.processes)
     become(given.uid)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # now, as it is forgotten when a process changes its user id
@@ -112,7 +112,7 @@ def _ended() -> Iterator[tuple[int, int]]:
 
 
 def end_all(uid: int) -> None:
-    """End every process of a user id, however it was started, and wait until they are gone."""
+    """End every process of the user id ``uid``, however it was started, and wait until they are gone."""
     if not os.fork():
         try:
             become(uid)
