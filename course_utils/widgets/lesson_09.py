@@ -76,12 +76,15 @@ class LatentMap(Explorer):
         return Plane(240, 250, (-reach, reach), (-reach, reach))
 
     def point_at(self, x: float, y: float) -> None:
-        """A pointer on the map moves the point."""
+        """A pointer at x and y, in pixels, moves the point if it is on the map."""
         if x < RIGHT_OF_MAP:
             move_to((self.first, self.second), self.plane().numbers(x - LEFT, y - TOP))
 
     def map(self, codes: Tensor, mu: Tensor, sigma: Tensor, point: Tensor) -> Plane:
-        """All codes, a posterior as an ellipse of ten standard deviations, as one would be a dot, and a point."""
+        """All codes (N, 2), a posterior as an ellipse of ten standard deviations, as one would be a dot, and a point.
+
+        The posterior's mu and sigma, and the point, are (2,) each.
+        """
         plane = self.plane()
         for x, y in codes.tolist():
             plane.dot(x, y, 1.2, palette.GREY + "90")
@@ -92,7 +95,7 @@ class LatentMap(Explorer):
         return plane
 
     def costs(self, chosen: int) -> Plane:
-        """Rate and distortion of all models."""
+        """Rate and distortion of all models; the chosen one, by its place, is the large dot."""
         rates, distortions = self.rates.tolist(), self.distortions.tolist()
         margin = 0.08 * (max(rates) - min(rates) + 1), 0.08 * (max(distortions) - min(distortions) + 1)
         plane = Plane(
