@@ -153,7 +153,7 @@ def padding_mask(lengths: Tensor, S: int) -> Tensor:
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """Give each head its part of the width: (N, L, D) -> (N, heads, L, D / heads)"""
+    """Give each head its part of the width: x (N, L, D) -> (N, heads, L, D / heads)"""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 

@@ -360,7 +360,10 @@ def max_pool2d(x: Tensor, kernel_size: Size, stride: Size | None = None, padding
 def avg_pool2d(x: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
     """The mean of each window, as ``torch.nn.functional.avg_pool2d``: padded zeros count as numbers.
 
-    Args, Returns, Raises: as ``max_pool2d``; ``x`` holds floating-point numbers.
+    Args, Returns: x, which holds floating-point numbers, kernel_size, stride and padding as in ``max_pool2d``.
+
+    Raises:
+        TypeError, ValueError: as there, and if ``x`` holds other numbers.
     """
     _tensor(x, "x", *IMAGES)
     if not x.is_floating_point():
@@ -373,6 +376,11 @@ def avg_pool2d(x: Tensor, kernel_size: Size, stride: Size | None = None, padding
 
 class Conv2d(nn.Module):
     """``conv2d`` with a weight and a bias to learn; arguments and initial values as ``torch.nn.Conv2d``.
+
+    Args:
+        in_channels, out_channels: C and O; ``groups`` divides both.
+        kernel_size, stride, padding, dilation, groups: as in ``conv2d``.
+        bias: whether there is one.
 
     Attributes: weight (O, C/groups, kh, kw), bias (O,) or None.
 
@@ -414,6 +422,11 @@ class Conv2d(nn.Module):
 class ConvTranspose2d(nn.Module):
     """``conv_transpose2d`` with a weight and a bias to learn; as ``torch.nn.ConvTranspose2d``.
 
+    Args:
+        in_channels, out_channels: C and O.
+        kernel_size, stride, padding, output_padding: as in ``conv_transpose2d``.
+        bias: whether there is one.
+
     Attributes: weight (C, O, kh, kw), bias (O,) or None.
 
     Raises:
@@ -445,7 +458,7 @@ class ConvTranspose2d(nn.Module):
 
 
 class MaxPool2d(nn.Module):
-    """``max_pool2d`` as a layer; arguments as ``torch.nn.MaxPool2d``."""
+    """``max_pool2d`` as a layer, with its kernel_size, stride and padding; as ``torch.nn.MaxPool2d``."""
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0):
         super().__init__()
@@ -457,7 +470,7 @@ class MaxPool2d(nn.Module):
 
 
 class AvgPool2d(nn.Module):
-    """``avg_pool2d`` as a layer; arguments as ``torch.nn.AvgPool2d``."""
+    """``avg_pool2d`` as a layer, with its kernel_size, stride and padding; as ``torch.nn.AvgPool2d``."""
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0):
         super().__init__()

@@ -102,7 +102,7 @@ def confusion_matrix(target: Tensor, predicted: Tensor, classes: int) -> Tensor:
 
 
 class ClassScores(NamedTuple):
-    """Of each class, (C,), or averaged, ()."""
+    """Precision, recall and F1 (harmonic mean of both) of each class, (C,), or averaged, ()."""
 
     precision: Tensor
     recall: Tensor
@@ -141,7 +141,7 @@ def class_scores(matrix: Tensor, average: str | None = None) -> ClassScores:
 
 
 class Bins(NamedTuple):
-    """Predictions sorted by their confidence: for each bin, what was promised, what was kept, and how many."""
+    """Predictions sorted by their confidence, (bins,) each: what was promised, the accuracy that came, the count."""
 
     confidence: Tensor
     accuracy: Tensor
@@ -186,8 +186,9 @@ def calibration_bins(probabilities: Tensor, target: Tensor, bins: int = 15) -> B
 def calibration_error(probabilities: Tensor, target: Tensor, bins: int = 15) -> float:
     """How far confidence and accuracy lie apart: the mean over the pictures of their bins' gaps.
 
-    0 would mean that of a hundred pictures named with 80% confidence, 80 are named rightly. Arguments and errors as
-    ``calibration_bins``.
+    0 would mean that of a hundred pictures named with 80% confidence, 80 are named rightly.
+
+    Args, Raises: probabilities (N, C), target (N,) and bins as in ``calibration_bins``.
 
     Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning" (2015);
     Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (2017), equation 3.
@@ -334,7 +335,7 @@ def class_entropy(probabilities: Tensor) -> float:
 
 
 class Coverage(NamedTuple):
-    """Two shares: of the samples that look real, and of the real ones that the samples come near to."""
+    """Two shares: precision, of the samples that look real, and recall, of the real ones that samples come near to."""
 
     precision: float
     recall: float
@@ -377,7 +378,7 @@ def _radii(features: Tensor, k: int) -> Tensor:
 
 
 class Neighbours(NamedTuple):
-    """Of each sample, (N,): how far its nearest training picture is, and which one that is."""
+    """Of each sample, (N,): distances to its nearest training picture, and indices, which one that is."""
 
     distances: Tensor
     indices: Tensor
@@ -457,9 +458,9 @@ def accuracy_interval(correct: int, total: int, z: float = 1.96) -> tuple[float,
 class Paired(NamedTuple):
     """Two models on the same pictures: how often only one was right, and how likely such odds are by chance."""
 
-    only_first: int
-    only_second: int
-    p_value: float
+    only_first: int  # pictures that the first alone names rightly
+    only_second: int  # that the second alone names rightly
+    p_value: float  # that chance, in [0, 1]
 
 
 def compare_paired(first: Tensor, second: Tensor) -> Paired:
