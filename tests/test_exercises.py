@@ -156,6 +156,10 @@ ONCE_PASSED = [
     ("numerical_gradient", "h = 0.5\n" + "return torch.stack([(f(x + h * d) - f(x - h * d)) / (2 * h) for d in unit])"),
     ("numerical_gradient", "h = 1e-3\n" + "return torch.stack([(f(x + h * d) - f(x)) / h for d in unit])"),
     ("numerical_gradient", "return torch.func.jacfwd(f)(x)"),
+    *(
+        ("numerical_gradient", f"h = {h}\nreturn torch.stack([(f(x + h * d) - f(x - h * d)) / (2 * h) for d in unit])")
+        for h in ("1e-5", "1.01 if x.dtype == torch.float32 else 1e-5")
+    ),
     ("standardize", "return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True).clamp(min=0.5)"),
     (
         "receptive_field",

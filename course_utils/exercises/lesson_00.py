@@ -230,6 +230,11 @@ def quick_waves(x):
     return torch.sin(20 * x).sum()
 
 
+def high_up(x):
+    """Seven digits from a hundred on: there a step of 1e-5 is a handful of roundings in float32."""
+    return 100 + x.square().sum()
+
+
 def around_two(draw: Draw, *shape: int) -> torch.Tensor:
     """Numbers near 2: there a step of 1e-10 is lost in float32."""
     return 2 + draw(*shape).clamp(-1, 1) / 4
@@ -355,6 +360,8 @@ EXERCISES = (
             Case("three rows of two, single precision", with_products, around_two(draw, 3, 2)),
             Case("a line of four", with_products, around_two(draw, 4).double()),
             Case("quick waves", quick_waves, torch.tensor([0.0, 0.3, 1.0]).double()),
+            Case("quick waves, single precision", quick_waves, torch.tensor([0.0, 0.3, 1.0])),
+            Case("high up, single precision", high_up, torch.tensor([1.6, 1.95, 2.2])),
             Case("the bottom of a steep valley", steep_valley, torch.tensor([0.0, 0.003, -0.004]).double()),
         ],
         drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
