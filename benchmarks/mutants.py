@@ -41,6 +41,8 @@ TESTS = {  # of a module; test_NAME.py where nothing is said
 REASONS = {  # why a change makes no difference, by what stands in the line that was changed
     r"strict=": "what is zipped is of one length there",
     r"device=": "seen on a GPU only",
+    r"new_zeros\(out_h, out_w\)": "the rows come back by broadcasting",
+    r"fill=0\)|any\(padding\)": "PyTorch pads with 0 where nothing is said; padding by nothing changes nothing",
     r'_(tensor|check\w*|whole|positive)\(.*"': "wording of a message",
 }
 CONFIG = """\

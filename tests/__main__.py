@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from course_utils.exercises import EXERCISES
 from course_utils.lessons import ROOT, UnknownLesson, find, lessons
 from tests import bubblewrap, chromium
 
@@ -41,7 +42,8 @@ class Result(NamedTuple):
 
 def parts(lesson: Path | None, quick: bool) -> list[Part]:
     """The parts to run: all, those of one lesson, or those that need no training."""
-    pick = ["-k", lesson.name[:3]] if lesson else []  # "03_"
+    of_lesson = [name for name, exercise in EXERCISES.items() if lesson and exercise.lesson == lesson.stem]
+    pick = ["-k", " or ".join([lesson.name[:3], *of_lesson])] if lesson else []  # "03_ or cross_entropy or ..."
     notebooks = [str(path.relative_to(ROOT)) for path in ([lesson] if lesson else lessons())]
     nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600"]
     style = Part("style", "code and notebooks as ruff likes them", ["ruff", "check", "."])
