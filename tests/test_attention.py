@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import attention
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 dtypes = st.sampled_from([torch.float32, torch.float64])
 seeds = st.integers(0, 999)
 small = st.integers(1, 5)
@@ -164,6 +165,7 @@ def test_causal_mask_is_what_is_causal_means(L, S):
 def test_padding_mask():
     mask = attention.padding_mask(torch.tensor([2, 0, 3]), 3)
     assert mask.tolist() == [[[[True, True, False]]], [[[False, False, False]]], [[[True, True, True]]]]
+    assert attention.padding_mask(torch.tensor([2, 2]), 3).tolist() == [[[[True, True, False]]]] * 2
 
 
 def test_padding_cannot_be_seen():
@@ -289,6 +291,13 @@ def test_sinusoidal_positions_by_the_formula(n, pairs):
     assert code[p, 2 * i].item() == pytest.approx(math.sin(p / 10000 ** (2 * i / d)), abs=1e-6)
     assert code[p, 2 * i + 1].item() == pytest.approx(math.cos(p / 10000 ** (2 * i / d)), abs=1e-6)
     assert code[0].tolist() == [0, 1] * pairs
+
+
+def test_far_positions_are_as_exact_as_near_ones():
+    """In float32 an angle of 4,999 would have three digits behind the point."""
+    p, i = 4999, 1
+    code = attention.sinusoidal_positions(p + 1, 8)
+    assert code[p, 2 * i].item() == pytest.approx(math.sin(p / 10000 ** (2 * i / 8)), abs=1e-6)
 
 
 def test_a_step_is_the_same_turn_everywhere():

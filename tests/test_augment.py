@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as theirs
 
 from course_utils import augment, data
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 shapes = st.tuples(st.integers(0, 5), st.integers(1, 3), st.integers(2, 6), st.integers(2, 7))
 dtypes = st.sampled_from([torch.float32, torch.float64, torch.uint8])
 seeds = st.integers(0, 99)

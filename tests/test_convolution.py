@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,25 +9,17 @@ import pytest
 import scipy.signal
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.testing import assert_close
 
 from course_utils import convolution as ours
+from tests.drawing import drawn_cases
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")  # PyTorch's, about speed
 
-# Mutation testing sets it to a few: it runs this file hundreds of times, and needs no smallest failing case.
-CASES = int(os.environ.get("DRAWN_CASES", "300"))
-drawn = settings(
-    max_examples=CASES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate] if "DRAWN_CASES" in os.environ else list(Phase),
-    suppress_health_check=[HealthCheck.too_slow],
-)
+drawn = drawn_cases(300)
 
 
 # --- What is drawn ------------------------------------------------------------------------------------------

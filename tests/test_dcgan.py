@@ -8,15 +8,16 @@ import signal
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 from torch.distributions import Normal
 
 from course_utils import data, dcgan, training
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 
 
 def generator_of(seed: int) -> torch.Generator:

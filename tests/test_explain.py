@@ -6,14 +6,15 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer
 
 from course_utils import cnn, explain, metrics, vit
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(60)
 
 
 class Pooled(nn.Module):

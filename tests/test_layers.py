@@ -4,13 +4,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import layers
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5), st.integers(1, 5)).filter(
     lambda s: s[0] * s[2] * s[3] > 1
 )

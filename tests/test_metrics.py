@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import linalg, optimize, stats
 from sklearn import metrics as theirs
 from sklearn import neighbors
 
 from course_utils import metrics
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 
 
 @drawn

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils import optimizers
+from tests.drawing import drawn_cases
 
 share = st.sampled_from([0.0, 0.5, 0.9, 0.99])
 decay = st.sampled_from([0.0, 0.01, 0.3])
@@ -47,7 +48,7 @@ def race(name, options, dtype=torch.float64, steps=40, seed=0):
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@drawn_cases(60)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_steps_are_those_of_torch(name, data, seed):
     race(name, data.draw(OPTIONS[name]), seed=seed)

@@ -6,14 +6,15 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 from torch.distributions import ContinuousBernoulli, Independent, Normal, kl_divergence
 
 from course_utils import data, training, vae
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 dtypes = st.sampled_from([torch.float32, torch.float64])
 
 

@@ -4,14 +4,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torchvision.models.vision_transformer import VisionTransformer
 
 from course_utils import vit
+from tests.drawing import drawn_cases
 
-drawn = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+drawn = drawn_cases(200)
 small = st.integers(1, 4)
 seeds = st.integers(0, 99)
 
