@@ -1,12 +1,13 @@
 """Figures of the lessons: each function returns a Figure, which a notebook shows where it ends a cell.
 
-They are made without pyplot, so nothing is kept open behind the reader's back and nothing is shown twice.
+They are made without pyplot, so nothing is kept open behind the reader's back and nothing is shown twice. The ``width``
+of a figure is in inches; ``title``, ``xlabel`` and ``ylabel`` are the words at its axes.
 """
 
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, ScalarFormatter
 from PIL import Image
 from torch import Tensor
 
@@ -26,15 +28,33 @@ if TYPE_CHECKING:
     from .training import History, Watch
 
 DPI = 110
-FONT = 9.0
+FONT, SMALL = 9.0, 8.0  # points; small are legends, and what stands close together
+TEXT = {"fontsize": FONT, "color": palette.INK}
+LEGEND = {"fontsize": SMALL, "labelcolor": palette.INK, "frameon": False}
+LINE = 1.8  # its width, in points
+
+# Of several lines in one panel. The colours are not far enough apart in grey: dashes and dots tell them apart there.
+STYLES = (
+    {"color": palette.BLUE, "linestyle": "-"},
+    {"color": palette.ORANGE, "linestyle": "--"},
+    {"color": palette.GREEN, "linestyle": ":"},
+    {"color": palette.RED, "linestyle": "-."},
+    {"color": palette.GREY, "linestyle": "-", "marker": "o", "markersize": 4, "markevery": 0.1},
+)
 
 
 class Picture(Figure):
-    """A Figure that a notebook can show by itself, always as the same PNG for the same content."""
+    """A Figure that a notebook can show by itself, always as the same PNG for the same content, and with words for it.
 
-    def __init__(self, width: float, height: float, layout: str | None = "constrained"):
-        super().__init__(figsize=(width, height), dpi=DPI, layout=layout, facecolor=palette.PAPER)
+    Args:
+        width, height: in inches.
+        about: what it is, where titles, labels and legends do not tell.
+    """
+
+    def __init__(self, width: float, height: float, about: str = ""):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained", facecolor=palette.PAPER)
         FigureCanvasAgg(self)
+        self.about = about
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
@@ -42,7 +62,41 @@ class Picture(Figure):
         return file.getvalue()
 
     def __repr__(self) -> str:
-        return f"Picture with {len(self.axes)} panels"
+        return f"Picture with {_count(self.axes, 'panel')}"
+
+    def _repr_mimebundle_(self, **_) -> tuple[dict[str, bytes | str], dict[str, dict[str, str]]]:
+        return {"image/png": self._repr_png_(), "text/plain": repr(self)}, {"image/png": {"alt": self.alt}}
+
+    @property
+    def alt(self) -> str:
+        """For those who do not see it: what it is, and what things in it are called, but nothing that was measured."""
+        both = [axis for axes in self.axes for axis in (axes.xaxis, axes.yaxis)]
+        worded = [axis for axis in both if not isinstance(axis.get_major_formatter(), (ScalarFormatter, LogFormatter))]
+        legends = [*self.legends, *filter(None, (axes.get_legend() for axes in self.axes))]
+        names = [text for axis in worded for text in axis.get_ticklabels()]
+        names += [text for legend in legends for text in legend.get_texts()]
+        lists = {
+            "Titles": [self.get_suptitle(), *(axes.get_title() for axes in self.axes)],
+            "x axis": dict.fromkeys([self.get_supxlabel(), *(axes.get_xlabel() for axes in self.axes)]),
+            "y axis": dict.fromkeys([self.get_supylabel(), *(axes.get_ylabel() for axes in self.axes)]),
+            "Names": dict.fromkeys(text.get_text() for text in names),
+        }
+        return _told(self.about or repr(self), lists)
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'s' * (len(things) != 1)}"
+
+
+def _told(about: str, lists: dict[str, Iterable[str]], most: int = 300) -> str:
+    """A sentence for each list; all end after so many entries that the whole has at most so many characters."""
+    lists = {name: [" ".join(entry.split()) for entry in entries if entry] for name, entries in lists.items()}
+    for kept in range(max(map(len, lists.values())), -1, -1):
+        cut = {name: all_[:kept] + ["…"] * (len(all_) > kept) for name, all_ in lists.items()}
+        text = " ".join([f"{about}.", *(f"{name}: {'; '.join(entries)}." for name, entries in cut.items() if entries)])
+        if len(text) <= most:
+            break
+    return text.replace("….", "…")
 
 
 def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, width: float = 8.0) -> Picture:
@@ -63,7 +117,9 @@ def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, widt
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     side = width / columns
-    figure = Picture(width, rows * (side + (0.22 if titles else 0)))
+    figure = Picture(
+        width, rows * (side + (0.22 if titles else 0)), f"{_count(pictures, 'picture')}, {columns} in a row"
+    )
     for number, picture in enumerate(pictures):
         axes = figure.add_subplot(rows, columns, number + 1)
         # Bytes have a white of their own, so that a dark picture stays dark; floats are stretched to what they hold.
@@ -71,7 +127,7 @@ def images(pictures: Tensor, titles: Sequence[str] = (), columns: int = 10, widt
         axes.imshow(picture.numpy(), cmap=palette.PICTURE, **white)
         axes.set_axis_off()
         if titles:
-            axes.set_title(titles[number], fontsize=FONT, color=palette.INK)
+            axes.set_title(titles[number], **TEXT)
     return figure
 
 
@@ -79,7 +135,7 @@ def row(panels: dict[str, Tensor], width: float = 8.0) -> Picture:
     """Arrays of numbers side by side, each under its name: pictures in grey, signed ones in two colours.
 
     Small arrays (up to 8 rows and 16 columns) carry their numbers; if all are small, their cells are of one size.
-    Large signed ones share one scale, with a colour bar at the right.
+    Large signed ones share one scale, with a colour bar beside the last of them.
 
     Args:
         panels: name -> (H, W).
@@ -96,47 +152,48 @@ def row(panels: dict[str, Tensor], width: float = 8.0) -> Picture:
         figure = Picture(cell * (sum(ratios) + len(ratios)), cell * max(len(array) for array in arrays) + 0.4)
     else:
         ratios = [array.shape[1] / len(array) for array in arrays]
-        figure = Picture(width, min(width / sum(ratios), 3.4) + 0.4)
+        bar = 0.6 if any(signed) else 0.0
+        figure = Picture(width, min((width - bar) / sum(ratios), 3.4) + 0.4)
     grid = figure.add_gridspec(1, len(panels), width_ratios=ratios)
     for number, (name, array) in enumerate(panels.items()):
         axes = figure.add_subplot(grid[number])
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-        drawn = numbers(axes, array, largest if signed[number] else None)
-    if any(signed):
-        bar = figure.colorbar(drawn if signed[-1] else _scale(largest), ax=figure.axes, shrink=0.7, pad=0.02)
-        bar.ax.tick_params(labelsize=FONT - 2)
+        axes.set_title(name, **TEXT)
+        numbers(axes, array, largest if signed[number] else None)
+        if signed[number] and not any(signed[number + 1 :]):
+            beside_it = axes.inset_axes((1 + 0.04 / ratios[number], 0, 0.05 / ratios[number], 1))  # no panel of its own
+            figure.colorbar(_scale(largest), beside_it).ax.tick_params(labelsize=SMALL, colors=palette.INK)
     return figure
 
 
-def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> ScalarMappable:
+def numbers(axes: Axes, array: Tensor, largest: float | None = None) -> None:
     """One array: its cells as colours, and its numbers where they are few enough to read.
+
+    All are written with as many decimals as the array needs, at most two; what is exactly 0 is written so.
 
     Args:
         array: (H, W), signed or not.
         largest: the magnitude that has full colour; the array's own unless given.
-
-    Returns:
-        What a colour bar can be made of.
     """
-    array = array.detach().double().numpy()
+    array = array.detach().double()
     few = _few(array)
     if not (few or largest is not None or (array < 0).any()):
-        drawn = axes.imshow(array, cmap=palette.PICTURE)
+        axes.imshow(array.numpy(), cmap=palette.PICTURE)
     else:
-        scale = _scale(largest or max(abs(array).max().item(), 1e-12))
-        drawn = axes.imshow(array, cmap=scale.cmap, norm=scale.norm, alpha=0.5 if few else 1.0)
+        scale = _scale(largest or max(array.abs().max().item(), 1e-12))
+        axes.imshow(array.numpy(), cmap=scale.cmap, norm=scale.norm, alpha=0.5 if few else 1.0)
     axes.set_xticks([])
     axes.set_yticks([])
     if few:
         axes.hlines([i - 0.5 for i in range(1, array.shape[0])], -0.5, array.shape[1] - 0.5, palette.PAPER, linewidth=1)
         axes.vlines([j - 0.5 for j in range(1, array.shape[1])], -0.5, array.shape[0] - 0.5, palette.PAPER, linewidth=1)
+        rounded = (d for d in (0, 1) if torch.allclose(array, array.round(decimals=d), 0, 1e-5, equal_nan=True))
+        decimals = next(rounded, 2)
         for i, line in enumerate(array.tolist()):
             for j, value in enumerate(line):
-                text = f"{value + 0.0:.0f}" if value == round(value) else f"{value:.2f}"
-                axes.text(j, i, text.replace("-", "−"), ha="center", va="center", fontsize=FONT, color=palette.INK)
+                text = f"{value:.{decimals}f}".replace("-", "−") if value else "0"
+                axes.text(j, i, text, ha="center", va="center", **TEXT)
     for spine in axes.spines.values():
         spine.set_color(palette.GRID)
-    return drawn
 
 
 def _scale(largest: float) -> ScalarMappable:
@@ -156,28 +213,30 @@ def beside(expected: Tensor, came: Tensor, title: str) -> Picture:
     if came.shape == expected.shape:
         panels["yours − should be"] = yours.double() - should.double()
     figure = row(panels)
-    figure.suptitle(title, fontsize=FONT + 1, color=palette.INK)
+    figure.suptitle(title, **TEXT, fontweight="bold")
     figure.set_figwidth(max(figure.get_figwidth(), 6.0))
     figure.set_figheight(figure.get_figheight() + 0.3)
     return figure
 
 
 def bars(heights: dict[str, float], xlabel: str, width: float = 7.0) -> Picture:
-    """Horizontal bars, one a name, with their values written at the end."""
-    figure = Picture(width, 0.34 * len(heights) + 0.7)
+    """Horizontal bars of some heights, one a name, with their values written at the end."""
+    figure = Picture(width, 0.34 * len(heights) + 0.7, "Bar chart")
     axes = figure.add_subplot()
     drawn = axes.barh(list(heights), list(heights.values()), color=palette.BLUE, height=0.62)
-    axes.bar_label(drawn, fmt="{:,.0f}", padding=3, fontsize=FONT, color=palette.INK)
+    axes.bar_label(drawn, fmt="{:,.0f}", padding=3, **TEXT)
     axes.invert_yaxis()
-    axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
-    axes.margins(x=0.14)
-    plain(axes)
+    axes.margins(x=0.2)
+    plain(axes, xlabel=xlabel)
     axes.set_xticks([])  # the values stand at the bars
     return figure
 
 
-def plain(axes: Axes) -> None:
-    """The look of all axes of the course: two spines, quiet ticks."""
+def plain(axes: Axes, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
+    """The look of all axes of the course: two spines, quiet ticks, and what is there in one size and colour."""
+    axes.set_title(title, **TEXT)
+    axes.set_xlabel(xlabel, **TEXT)
+    axes.set_ylabel(ylabel, **TEXT)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(palette.GREY)
     axes.tick_params(labelsize=FONT, colors=palette.INK)
@@ -204,7 +263,7 @@ def colours(pictures: Tensor, columns: int, width: float = 4.2) -> Picture:
         width: of the figure, in inches.
     """
     rows = -(-len(pictures) // columns)
-    figure = Picture(width, width * rows / columns)
+    figure = Picture(width, width * rows / columns, f"{_count(pictures, 'colour picture')}, {columns} in a row")
     for number, picture in enumerate(pictures.clamp(0, 1)):
         axes = figure.add_subplot(rows, columns, number + 1)
         axes.imshow(picture.permute(1, 2, 0).numpy())  # (3, H, W) -> (H, W, 3)
@@ -218,24 +277,19 @@ def curves(history: "History") -> Picture:
     Args:
         history: as ``training.fit`` returned it. Its loss is drawn faintly, and over that its running mean.
     """
-    panels = 2 + bool(history.validation)
     figure = Picture(8.0, 2.5)
-    loss, rate, *rest = figure.subplots(1, panels)
-    steps = range(1, len(history.loss) + 1)
+    loss, rate, *rest = figure.subplots(1, 2 + bool(history.validation))
+    steps, mean = range(1, len(history.loss) + 1), _running_mean(history.loss)
     loss.plot(steps, history.loss, color=palette.GRID, linewidth=0.8)
-    loss.plot(steps, _running_mean(history.loss), color=palette.BLUE, linewidth=1.8)
-    loss.set_ylim(0.9 * min(history.loss), 1.05 * _running_mean(history.loss)[0])
-    rate.plot(steps, history.rate, color=palette.BLUE, linewidth=1.8)
+    loss.plot(steps, mean, color=palette.BLUE, linewidth=LINE)
+    loss.set_ylim(0.9 * min(history.loss), 1.05 * mean[0])
+    rate.plot(steps, history.rate, color=palette.BLUE, linewidth=LINE)
     rate.set_ylim(0, None)
-    for axes, name in ((loss, "loss on the batch"), (rate, "rate")):
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
     for axes in rest:
-        axes.plot(history.validated, history.validation, "o-", color=palette.BLUE, markersize=4, linewidth=1.2)
-        axes.set_title("accuracy, validation", fontsize=FONT, color=palette.INK)
-    for axes in figure.axes:
-        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+        axes.plot(history.validated, history.validation, "o-", color=palette.BLUE, markersize=4, linewidth=LINE)
+    for axes, name in zip(figure.axes, ("loss on the batch", "rate", "accuracy, validation"), strict=False):
         axes.locator_params(nbins=5)
-        plain(axes)
+        plain(axes, name, "step")
     return figure
 
 
@@ -253,16 +307,14 @@ def watched(watch: "Watch", width: float = 8.0) -> Picture:
     for axes, (name, measured) in zip(
         figure.subplots(1, 2), (("loss", watch.loss), ("accuracy", watch.accuracy)), strict=True
     ):
-        for (part, values), (color, style) in zip(measured.items(), STYLES, strict=False):
-            axes.plot(watch.steps, values, style, color=color, linewidth=1.8, label=part)
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
+        for (part, values), style in zip(measured.items(), STYLES, strict=False):
+            axes.plot(watch.steps, values, **style, linewidth=LINE, label=part)
         axes.set_ylim(0, None if name == "loss" else 1.03)
-        plain(axes)
+        plain(axes, name, "step")
     lowest = min(range(len(watch.steps)), key=_last(watch.loss).__getitem__)
     loss_axes = figure.axes[0]
-    loss_axes.plot(watch.steps[lowest], _last(watch.loss)[lowest], "o", color=palette.INK, markersize=6)
-    loss_axes.legend(fontsize=FONT, frameon=False)
+    loss_axes.plot(watch.steps[lowest], _last(watch.loss)[lowest], "o", color=palette.INK, markersize=6, label="lowest")
+    loss_axes.legend(**LEGEND)
     return figure
 
 
@@ -276,29 +328,30 @@ def cures(nothing: "Watch", others: "dict[str, Watch]", columns: int = 4) -> Pic
     Args:
         nothing: watched a part called ``validation``, as all others did.
         others: by the cure's name.
+        columns: panels in a row.
     """
     rows = -(-len(others) // columns)
     figure = Picture(8.4, 1.9 * rows + 0.3)
-    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
-    for axes, (name, watch) in zip(all_axes, others.items(), strict=False):
-        axes.plot(nothing.steps, nothing.loss["validation"], "--", color=palette.GREY, linewidth=1.4)
-        axes.plot(watch.steps, watch.loss["validation"], color=palette.BLUE, linewidth=1.8)
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-    for axes in all_axes[len(others) :]:
-        axes.set_visible(False)
-    for axes in all_axes[: len(others)]:
-        plain(axes)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for axes, (name, watch) in zip(grid, others.items(), strict=False):
+        axes.plot(nothing.steps, nothing.loss["validation"], "--", color=palette.GREY, linewidth=LINE, label="without")
+        axes.plot(watch.steps, watch.loss["validation"], color=palette.BLUE, linewidth=LINE, label="with")
         axes.set_ylim(0, None)
         axes.locator_params(nbins=4)
-    figure.supxlabel("step", fontsize=FONT, color=palette.INK)
-    figure.supylabel("loss, validation", fontsize=FONT, color=palette.INK)
+        plain(axes, name)
+    grid[0].legend(loc="lower left", **LEGEND)
+    for axes, above in zip(grid[len(others) :], grid[len(others) - columns :], strict=False):
+        axes.remove()
+        above.tick_params(labelbottom=True)
+    figure.supxlabel("step", **TEXT)
+    figure.supylabel("loss, validation", **TEXT)
     return figure
 
 
 def lines(
     series: dict[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, log: bool = False
 ) -> Picture:
-    """Up to five lines, told apart by colour and dashes.
+    """Up to five lines, told apart by colour, and by dashes or dots.
 
     Args:
         series: name -> (x, y), as long as each other.
@@ -310,16 +363,14 @@ def lines(
     """
     if len(series) > len(STYLES):
         raise ValueError(f"series: {len(series)} lines; only {len(STYLES)} can be told apart")
-    figure = Picture(6.6, 2.9)
+    figure = Picture(6.6, 2.9, "Line chart")
     axes = figure.add_subplot()
-    for (name, (x, y)), (color, style) in zip(series.items(), STYLES, strict=False):
-        axes.plot(x, y, style, color=color, linewidth=1.8, label=name)
+    for (name, (x, y)), style in zip(series.items(), STYLES, strict=False):
+        axes.plot(x, y, **style, linewidth=LINE, label=name)
     if log:
         axes.set_yscale("log")
-    axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
-    axes.set_ylabel(ylabel, fontsize=FONT, color=palette.INK)
-    axes.legend(fontsize=FONT, frameon=False)
-    plain(axes)
+    axes.legend(**LEGEND)
+    plain(axes, "", xlabel, ylabel)
     return figure
 
 
@@ -331,15 +382,13 @@ def histograms(values: dict[str, Tensor], xlabel: str, reach: float) -> Picture:
         xlabel: what the values are.
         reach: shown from -reach to reach; what lies beyond counts in the last bar.
     """
-    figure = Picture(8.4, 2.3)
+    figure = Picture(8.4, 2.3, "Histograms")
     all_axes = figure.subplots(1, len(values), sharey=True, squeeze=False).flatten()
     edges = torch.linspace(-reach, reach, 62).tolist()
     for axes, (name, array) in zip(all_axes, values.items(), strict=True):
         axes.hist(array.detach().flatten().clamp(-reach, reach).numpy(), bins=edges, color=palette.BLUE, log=True)
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-        axes.set_xlabel(xlabel, fontsize=FONT, color=palette.INK)
-        plain(axes)
-    all_axes[0].set_ylabel("how many", fontsize=FONT, color=palette.INK)
+        plain(axes, name, xlabel)
+    all_axes[0].set_ylabel("how many", **TEXT)
     return figure
 
 
@@ -355,11 +404,12 @@ def confusion(matrix: Tensor, names: Sequence[str]) -> Picture:
     """
     if len(names) != len(matrix):
         raise ValueError(f"names: {len(names)} of them for {len(matrix)} classes")
-    figure = Picture(6.4, 5.2)
+    figure = Picture(5.4, 5.2, "Confusion matrix")
     axes = figure.add_subplot()
     wrong = matrix.double().clone()
     wrong.fill_diagonal_(0)
-    axes.imshow((wrong / matrix.sum(dim=1, keepdim=True).clamp(min=1)).numpy(), cmap="Greys", vmin=0, vmax=0.25)
+    shares = wrong / matrix.sum(dim=1, keepdim=True).clamp(min=1)
+    axes.imshow(shares.numpy(), cmap="Greys", vmin=0, vmax=0.125, alpha=0.45)  # never too dark for its number
     for i, row in enumerate(matrix.tolist()):
         for j, count in enumerate(row):
             color = palette.BLUE if i == j else palette.INK
@@ -368,9 +418,7 @@ def confusion(matrix: Tensor, names: Sequence[str]) -> Picture:
                 axes.text(j, i, count, ha="center", va="center", fontsize=FONT, color=color, fontweight=weight)
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("called", fontsize=FONT, color=palette.INK)
-    axes.set_ylabel("is", fontsize=FONT, color=palette.INK)
-    plain(axes)
+    plain(axes, "", "called", "is")
     return figure
 
 
@@ -382,7 +430,7 @@ def reliability(models: "dict[str, Bins]") -> Picture:
     Args:
         models: name -> ``metrics.calibration_bins``.
     """
-    figure = Picture(min(2.9 * len(models), 8.6), 3.0)
+    figure = Picture(min(2.9 * len(models), 8.6), 3.0, "Reliability: accuracy against confidence")
     all_axes = figure.subplots(1, len(models), sharey=True, squeeze=False).flatten()
     for axes, (name, bins) in zip(all_axes, models.items(), strict=True):
         filled = bins.count > 0
@@ -391,10 +439,8 @@ def reliability(models: "dict[str, Bins]") -> Picture:
         axes.vlines(confidence, confidence, accuracy, color=palette.ORANGE, linewidth=2)
         axes.scatter(confidence, accuracy, s=8 + 300 * count / count.sum(), color=palette.BLUE, zorder=3, clip_on=False)
         axes.set(xlim=(0, 1.03), ylim=(0, 1.05))
-        axes.set_title(name, fontsize=FONT, color=palette.INK)
-        axes.set_xlabel("confidence", fontsize=FONT, color=palette.INK)
-        plain(axes)
-    all_axes[0].set_ylabel("accuracy", fontsize=FONT, color=palette.INK)
+        plain(axes, name, "confidence")
+    all_axes[0].set_ylabel("accuracy", **TEXT)
     return figure
 
 
@@ -409,28 +455,23 @@ def heat(pictures: Tensor, maps: dict[str, Tensor], titles: Sequence[str]) -> Pi
     """
     count, (height, width) = len(pictures), pictures.shape[-2:]
     side = 8.4 / max(count, 6)
-    figure = Picture(8.4, (1 + len(maps)) * side + 0.4)
+    figure = Picture(8.4, (1 + len(maps)) * side + 0.4, "Pictures, and below each where a map has much (light)")
     grid = figure.subplots(1 + len(maps), count, squeeze=False)
     for column, title in enumerate(titles):
         grid[0, column].imshow(pictures[column, 0].numpy(), cmap=palette.PICTURE)
-        grid[0, column].set_title(title, fontsize=FONT - 1, color=palette.INK)
-        for line, (name, some) in enumerate(maps.items(), start=1):
+        grid[0, column].set_title(title, fontsize=SMALL, color=palette.INK)
+        for line, some in enumerate(maps.values(), start=1):
             axes = grid[line, column]
             large = torch.nn.functional.interpolate(some[column][None, None].float(), (height, width), mode="bilinear")
             axes.imshow(pictures[column, 0].numpy(), cmap=palette.PICTURE)
             axes.imshow(large[0, 0].numpy(), cmap=palette.SIGNED, alpha=0.65, vmin=min(0.0, float(large.min())))
-            if column == 0:
-                axes.set_ylabel(name, fontsize=FONT, color=palette.INK)
     for axes in grid.flatten():
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    for axes, name in zip(grid[1:, 0], maps, strict=True):
+        axes.set_yticks([height / 2], [name], rotation="vertical", va="center", **TEXT)
+        axes.tick_params(length=0)
     return figure
-
-
-# Told apart by colour, and without colour by dashes.
-STYLES = ((palette.BLUE, "-"), (palette.ORANGE, "--"), (palette.GREEN, ":"), (palette.RED, "-."), (palette.GREY, "-"))
 
 
 def one_dimension(x: Tensor, real: Tensor, fake: Tensor, judged: dict[str, Tensor]) -> Picture:
@@ -444,25 +485,24 @@ def one_dimension(x: Tensor, real: Tensor, fake: Tensor, judged: dict[str, Tenso
     figure = Picture(7.6, 3.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
     above.fill_between(x, real, color=palette.AREA)
-    above.plot(x, real, color=palette.BLUE, linewidth=1.8, label="real, p")
-    above.plot(x, fake, "--", color=palette.ORANGE, linewidth=1.8, label="generated, q")
-    above.set_ylabel("density", fontsize=FONT, color=palette.INK)
+    above.plot(x, real, **STYLES[0], linewidth=LINE, label="real, p")
+    above.plot(x, fake, **STYLES[1], linewidth=LINE, label="generated, q")
     above.set_ylim(0, None)
     for (name, values), (color, style) in zip(judged.items(), ((palette.INK, "-"), (palette.GREEN, ":")), strict=False):
-        below.plot(x, values, style, color=color, linewidth=1.8, label=name)
+        below.plot(x, values, style, color=color, linewidth=LINE, label=name)
     below.axhline(0.5, color=palette.GRID, linewidth=0.8)
     below.set_ylim(-0.05, 1.05)
-    below.set_ylabel("real?", fontsize=FONT, color=palette.INK)
-    below.set_xlabel("x", fontsize=FONT, color=palette.INK)
     above.set_xlim(x.min().item(), x.max().item())
+    plain(above, ylabel="density")
+    plain(below, xlabel="x", ylabel="real?")
     for axes in (above, below):
-        axes.legend(fontsize=FONT, frameon=False, loc="upper right")
-        plain(axes)
+        axes.legend(loc="upper right", **LEGEND)
+    figure.align_ylabels()
     return figure
 
 
 def game(course: "Game") -> Picture:
-    """How a game went: both losses, and for how real the discriminator took real pictures and fakes (running means)."""
+    """The course of a game, in running means: both losses, and how real the discriminator took pictures and fakes."""
     figure = Picture(8.0, 2.6)
     losses, answers = figure.subplots(1, 2)
     steps = range(1, len(course.real) + 1)
@@ -470,14 +510,10 @@ def game(course: "Game") -> Picture:
         (losses, "loss", {"discriminator": course.discriminator_loss, "generator": course.generator_loss}),
         (answers, "discriminator's answer", {"to real ones, D(x)": course.real, "to fakes, D(G(z))": course.fake}),
     ):
-        for (name, values), color, style in zip(
-            shown.items(), (palette.BLUE, palette.ORANGE), ("-", "--"), strict=True
-        ):
-            axes.plot(steps, _running_mean(values), style, color=color, linewidth=1.6, label=name)
-        axes.set_title(title, fontsize=FONT, color=palette.INK)
-        axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
-        axes.legend(fontsize=FONT, frameon=False)
-        plain(axes)
+        for (name, values), style in zip(shown.items(), STYLES, strict=False):
+            axes.plot(steps, _running_mean(values), **style, linewidth=LINE, label=name)
+        axes.legend(**LEGEND)
+        plain(axes, title, "step")
     answers.set_ylim(0, 1)
     return figure
 
@@ -492,16 +528,14 @@ def film(frames: Sequence[Tensor], steps: Sequence[int], pictures: int = 8, widt
         width: of the figure, in inches.
     """
     strip = torch.cat([torch.cat(list(frame[:pictures, 0]), dim=0) for frame in frames], dim=1)  # (rows*H, columns*W)
-    figure = Picture(width, width * strip.shape[0] / strip.shape[1] + 0.4)
+    figure = Picture(width, width * strip.shape[0] / strip.shape[1] + 0.4, "Film strip, from left to right")
     axes = figure.add_subplot()
     axes.imshow(strip.numpy(), cmap=palette.PICTURE, vmin=0, vmax=255)
     side = frames[0].shape[-1]
     axes.set_xticks([side * (column + 0.5) for column in range(len(steps))], [f"{step:,}" for step in steps])
     axes.set_yticks([])
-    axes.set_xlabel("step", fontsize=FONT, color=palette.INK)
-    plain(axes)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    plain(axes, xlabel="step")
+    axes.spines[:].set_visible(False)
     return figure
 
 
@@ -518,21 +552,18 @@ def latent_map(codes: Tensor, labels: Tensor, names: Sequence[str], pictures: Te
     figure = Picture(8.8, 4.6)
     numbered, decoded = figure.subplots(1, 2)
     for place, name in enumerate(names):
-        color = (palette.BLUE, palette.ORANGE, palette.INK, palette.GREEN)[place % 4]
-        numbered.scatter(*codes[labels == place].T, s=16, marker=f"${place}$", color=color, linewidths=0.4, label=name)
+        color = (palette.BLUE, palette.RED, palette.INK, palette.GREEN)[place % 4]
+        numbered.scatter(*codes[labels == place].T, s=24, marker=f"${place}$", color=color, linewidths=0.4, label=name)
     side = round(len(pictures) ** 0.5)
     edge = reach * side / (side - 1)  # half a picture beyond the outer codes
     decoded.imshow(
         _sheet(pictures, side).numpy(), cmap=palette.PICTURE, vmin=0, vmax=255, extent=(-edge, edge, -edge, edge)
     )
-    numbered.set_title("codes of test pictures (means)", fontsize=FONT, color=palette.INK)
-    decoded.set_title("what the decoder makes of each place", fontsize=FONT, color=palette.INK)
+    plain(numbered, "codes of test pictures (means)", "first latent", "second latent")
+    plain(decoded, "what the decoder makes of each place", "first latent")
     for axes in (numbered, decoded):
         axes.set(xlim=(-edge, edge), ylim=(-edge, edge), aspect="equal")
-        axes.set_xlabel("first latent", fontsize=FONT, color=palette.INK)
-        plain(axes)
-    numbered.set_ylabel("second latent", fontsize=FONT, color=palette.INK)
-    figure.legend(loc="outside lower center", ncols=5, fontsize=FONT - 1, frameon=False, markerscale=1.5)
+    figure.legend(loc="outside lower center", ncols=5, markerscale=1.3, **LEGEND)
     return figure
 
 
@@ -582,18 +613,17 @@ def ravine(paths: dict[str, Tensor], condition: float) -> Picture:
     x, y = torch.meshgrid(torch.linspace(-5, 5, 201), torch.linspace(-2, 2, 161), indexing="xy")
     levels = [0.05 * 3**i for i in range(8)]
     place.contour(x, y, (x**2 + condition * y**2) / 2, levels, colors=palette.GRID, linewidths=0.8)
-    for (name, path), (color, style) in zip(paths.items(), STYLES, strict=False):
+    for (name, path), style, marker in zip(paths.items(), STYLES, "os^Dx", strict=False):
         gone = (path.abs() > torch.tensor([15.0, 6.0])).any(dim=1).cumsum(0) > 1  # the step after it has left the page
-        place.plot(*path[~gone].T, style, color=color, linewidth=1.4, marker=".", markersize=5, label=name)
+        style = style | {"marker": marker, "markersize": 3.5}
+        place.plot(*path[~gone].T, **style | {"markevery": 1}, linewidth=1.2)
         heights = (path[:, 0] ** 2 + condition * path[:, 1] ** 2) / 2
-        loss.semilogy(heights.clamp(1e-9, 1e9), style, color=color, linewidth=1.8, label=name)
+        loss.semilogy(heights.clamp(1e-9, 1e9), **style | {"markevery": 0.1}, linewidth=LINE, label=name)
     place.plot(0, 0, "+", color=palette.INK, markersize=9)
-    place.set(xlim=(-5, 5), ylim=(-2, 2), title="where it goes (+: the lowest point)")
-    loss.set(title="loss at each step", xlabel="step", ylim=(1e-7, 1e4))
+    place.set(xlim=(-5, 5), ylim=(-2, 2))
+    loss.set_ylim(1e-7, 1e4)
     if len(paths) > 1:
-        loss.legend(fontsize=FONT - 1, frameon=False, loc="upper right", ncols=2)
-    for axes in figure.axes:
-        axes.title.set(fontsize=FONT, color=palette.INK)
-        axes.xaxis.label.set(fontsize=FONT, color=palette.INK)
-        plain(axes)
+        loss.legend(loc="upper right", ncols=2, **LEGEND)
+    plain(place, "where it goes (+: the lowest point)", "x", "y")
+    plain(loss, "loss at each step", "step")
     return figure

@@ -1,7 +1,9 @@
 """Pictures that follow a control: drawn through Pillow in milliseconds, where Matplotlib takes a tenth of a second.
 
 A sketch is drawn at twice the size at which it is shown, so that its edges are smooth. Places are in pixels as shown,
-from the top left; on a plane they are numbers of its two axes.
+from the top left; on a plane they are numbers of its two axes. ``x`` and ``y`` are a place; ``points``, ``start`` and
+``end`` are such pairs; ``left``, ``top``, ``right`` and ``bottom`` are edges. The ``size`` of letters, the ``width`` of
+a line, its ``dash`` and a ``radius`` are pixels; ``color``, ``fill`` and ``edge`` are colours, as Pillow has them.
 """
 
 import io
@@ -169,7 +171,7 @@ class Sketch:
         self.line([(left, top), (left, top + len(shares) * height)], palette.GREY, 1)
 
     def add(self, plane: "Plane", left: float, top: float, title: str = "", xlabel: str = "", ylabel: str = "") -> None:
-        """Lay a plane on the sheet, with its ticks and labels around it."""
+        """Lay a plane on the sheet, with its ticks, title, xlabel and ylabel around it."""
         right, bottom = left + plane.width, top + plane.height
         self._paste(plane.image, left, top)
         self.text(left + plane.width / 2, top - 6, title, "ms")
@@ -232,7 +234,7 @@ class Plane(Sketch):
 
 
 def written_below(png: bytes, sentence: str) -> bytes:
-    """A sketch as it was, at the size at which it is shown, with a sentence below it: what stays without a kernel."""
+    """The PNG of a sketch at the size at which it is shown, with a sentence below it: what stays without a kernel."""
     image = Image.open(io.BytesIO(png)).reduce(SCALE)
     text = textwrap.fill(sentence, max(20, int(image.width * SCALE / _font(13).getlength("n"))))
     lines = text.count("\n") + 1
