@@ -3,10 +3,11 @@
     pip install mutmut==3.8.1                            # not a part of the course's own set-up
     python -m benchmarks.mutants attention               # every mutant of a module; broken off, it goes on
     python -m benchmarks.mutants layers --draw 200       # so many, drawn from a fixed seed
-    python -m benchmarks.mutants layers --again          # those that survived once more, after tests were added
+    python -m benchmarks.mutants layers --again          # those that survived once more, with all drawn cases
     python -m benchmarks.mutants                         # the table, and the survivors with what they changed
 
-Left out is what ``raise`` says: wording is for readers. A mutant whose tests do not end counts as not killed.
+Left out is what ``raise`` says: wording is for readers. A mutant whose tests do not end counts as not killed. Tests
+that draw their cases draw 25 at first, as most mutants fall with few.
 One thread, as forked processes hang where PyTorch has started more. The results lie in build/mutants/.
 """
 
@@ -40,7 +41,10 @@ TESTS = {  # of a module; test_NAME.py where nothing is said
 }
 REASONS = {  # why a change makes no difference, by what stands in the line that was changed
     r"strict=": "what is zipped is of one length there",
-    r"device=": "seen on a GPU only",
+    r"device\b": "seen on a GPU only",
+    r"query is key is": "the same by three products instead of one",
+    r"masked_fill\(empty, [01]\)": "these rows become zeros in the next step",
+    r"fits = ": "None is as false as False",
     r"new_zeros\(out_h, out_w\)": "the rows come back by broadcasting",
     r"fill=0\)|any\(padding\)": "PyTorch pads with 0 where nothing is said; padding by nothing changes nothing",
     r'_(tensor|check\w*|whole|positive)\(.*"': "wording of a message",
@@ -139,7 +143,7 @@ def try_out(module: str, draw: int | None, again: bool) -> None:
     had = results(module)
     todo = [name for name in names if (had.get(name, "") != "killed" if again else name not in had)]
     if todo:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "DRAWN_CASES": "25"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "DRAWN_CASES": "1000" if again else "25"}
         command = [sys.executable, "-m", "mutmut", "run", "--max-children", "2", *todo]
         subprocess.run(command, cwd=folder, env=environment, check=True)
 

@@ -263,6 +263,12 @@ def test_no_key_to_look_at_gives_only_the_bias():
     torch.testing.assert_close(out, theirs(x, x, x, key_padding_mask=~real, need_weights=False)[0])
 
 
+def test_one_number_a_token_is_enough():
+    ours, theirs = both(1, 1, True, torch.float64, 0)
+    x = numbers(2, 3, 1, seed=0)
+    torch.testing.assert_close(ours(x, x, x), theirs(x, x, x))
+
+
 def test_begins_as_pytorchs():
     ours, theirs = attention.MultiHeadAttention(64, 4), nn.MultiheadAttention(64, 4)
     assert ours.state_dict().keys() == theirs.state_dict().keys()
