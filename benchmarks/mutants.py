@@ -42,6 +42,10 @@ TESTS = {  # of a module; test_NAME.py where nothing is said
 REASONS = {  # why a change makes no difference, by what stands in the line that was changed
     r"strict=": "what is zipped is of one length there",
     r"device\b": "seen on a GPU only",
+    r"else [12]\.0": "without numbers there is no likeness to scale",
+    r'\("(a|b|first|second|XX\w+XX|[A-Z]+)"': "wording of a message",
+    r"stacklevel": "which line a warning points at",
+    r"split\(\d+\)": "how many at a time, for memory",
     r"query is key is": "the same by three products instead of one",
     r"masked_fill\(empty, [01]\)": "these rows become zeros in the next step",
     r"fits = ": "None is as false as False",

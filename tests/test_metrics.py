@@ -61,6 +61,11 @@ def test_interval_is_wilsons(total, share):
     assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+def test_interval_of_all_right_ends_at_one_and_is_of_95_percent_unless_told():
+    assert metrics.accuracy_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
+    assert metrics.accuracy_interval(2, 2, z=10.0)[1] == 1.0
+
+
 @drawn
 @given(st.integers(0, 3000), st.integers(0, 300), st.integers(0, 300))
 def test_paired_comparison_is_the_exact_binomial_test(neither, only_first, only_second):
@@ -186,6 +191,25 @@ def test_calibration_error_by_a_loop(classes, count, seed, bins):
             promised = sum(p[i].max().item() for i in chosen) / len(chosen)
             expected += len(chosen) / count * abs(right - promised)
     assert metrics.calibration_error(p, target, bins) == pytest.approx(expected, abs=1e-6)
+
+
+def test_each_confidence_lies_in_its_bin():
+    """Bin b holds (b / bins, (b + 1) / bins]; what rounding has put above 1 lies in the last one."""
+    a_little_more = torch.nextafter(torch.tensor(1.0), torch.tensor(2.0)).item()
+    p = torch.tensor([[0.55, 0.45], [0.6, 0.4], [0.61, 0.39], [1.0, 0.0], [a_little_more, 0.0]])
+    assert metrics.calibration_bins(p, torch.zeros(5, dtype=torch.long), 10).count.nonzero().tolist() == [[5], [6], [9]]
+    alone = torch.ones(3, 1)
+    assert metrics.calibration_bins(alone, torch.zeros(3, dtype=torch.long), 1).count.tolist() == [3]
+    tenth = torch.full((1, 10), 0.1, dtype=torch.float64)
+    assert metrics.calibration_bins(tenth, torch.zeros(1, dtype=torch.long), 10).count[0] == 1
+    assert len(metrics.calibration_bins(p, torch.zeros(5, dtype=torch.long)).count) == 15
+
+
+def test_error_of_fifteen_bins_unless_told():
+    scores, target = predictions(4, 300, 0)
+    p = scores.softmax(dim=1)
+    assert metrics.calibration_error(p, target) == metrics.calibration_error(p, target, 15)
+    assert metrics.calibration_error(p, target) != metrics.calibration_error(p, target, 16)
 
 
 def test_bins_are_scikit_learns():
@@ -316,6 +340,11 @@ def test_frechet_distance_of_singular_covariances():
     assert metrics.frechet_distance(one, one + 1) == pytest.approx(1, rel=1e-5)  # one feature
 
 
+def test_two_rows_are_enough_for_a_covariance():
+    a, b = torch.tensor([[0.0], [2.0]]), torch.tensor([[5.0], [5.0], [5.0]])
+    assert metrics.frechet_distance(a, b) == pytest.approx(4**2 + 2)  # means 1 and 5, variances 2 and 0
+
+
 def test_frechet_distance_warns_of_few_samples():
     with pytest.warns(UserWarning, match="a has 8 rows of 8 features: take at least 9"):
         metrics.frechet_distance(torch.randn(8, 8), torch.randn(80, 8))
@@ -408,6 +437,11 @@ features, probabilities = torch.randn(9, 3), torch.full((4, 5), 0.2)
             lambda: metrics.frechet_gaussians(features[0], torch.eye(3), features[0], torch.eye(2)),
             ValueError,
             "mean_b and cov_b must have shapes",
+        ),
+        (
+            lambda: metrics.frechet_gaussians(features[:3], torch.eye(3), features[:3], torch.eye(3)),
+            ValueError,
+            "mean_a and cov_a must have shapes",
         ),
         (lambda: metrics.inception_score(torch.randn(4, 5)), ValueError, "Are they logits?"),
         (lambda: metrics.inception_score(probabilities * torch.nan), ValueError, "probabilities must be at least 0"),
