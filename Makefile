@@ -30,7 +30,7 @@ reset: $(READY)  ## start one lesson afresh and keep your old copy: make reset L
 test: $(READY)  ## all tests, or those of one lesson: make test LESSON=03
 	@$(PY) -m tests $(if $(LESSON),--lesson $(LESSON))
 
-quick: $(READY)  ## the tests that need no training, under three minutes
+quick: $(READY)  ## the tests that need no training, about seven minutes
 	@$(PY) -m tests --quick
 
 outputs: $(READY)  ## execute the lessons and store their outputs in notebooks/  (LESSON=01 for one)
