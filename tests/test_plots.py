@@ -126,6 +126,11 @@ def test_every_figure_has_words_for_those_who_do_not_see_it(make):
             "watched",
             "Picture with 2 panels. Titles: loss; accuracy. x axis: step. Names: training; validation; lowest.",
         ),
+        (
+            "ravine",
+            "Picture with 2 panels. Titles: where it goes (+: the lowest point); loss at each step. "
+            "x axis: x; step. y axis: y. Names: one; two.",
+        ),
         ("confusion", "Confusion matrix. x axis: called. y axis: is. Names: shirt; coat."),
         ("film", "Film strip, from left to right. x axis: step. Names: 1; 20; 3,000."),
     ],
@@ -150,7 +155,7 @@ def test_panels_are_counted_without_colour_bars_and_one_is_no_more_than_one():
 def test_a_notebook_shows_the_picture_once_and_keeps_its_words():
     code = "from course_utils import plots\nplots.bars({'one': 1.0}, 'steps')"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     (output,) = notebook.cells[0].outputs
     assert set(output.data) == {"image/png", "text/plain"}
     assert base64.b64decode(output.data["image/png"]).startswith(b"\x89PNG")
