@@ -397,8 +397,14 @@ def test_precision_and_recall_in_closed_cases():
 def test_precision_and_recall_in_pieces_are_those_of_the_whole():
     real, fake = torch.randn(2300, 4), torch.randn(1100, 4) + 1
     far = torch.cdist(fake, real)
-    radii = torch.cdist(real, real).sort(dim=1).values[:, 3]
-    assert metrics.precision_recall(real, fake).precision == (far <= radii).any(1).double().mean().item()
+    of_real, of_fake = (torch.cdist(x, x).sort(dim=1).values[:, 3] for x in (real, fake))
+    found = metrics.precision_recall(real, fake)
+    assert found.precision == (far <= of_real).any(1).double().mean().item()
+    assert found.recall == (far <= of_fake[:, None]).any(0).double().mean().item()
+
+
+def test_probabilities_in_three_digits_are_probabilities():
+    assert metrics.inception_score(torch.tensor([[0.333, 0.333, 0.333]] * 2)) == pytest.approx(1, abs=1e-6)
 
 
 @drawn
