@@ -58,7 +58,7 @@ def sketched(a: tuple[int, ...], b: tuple[int, ...]) -> Sketch:
             color = palette.RED if not fits else palette.ORANGE if stretched else palette.BLUE
             text = f"{length or '–'}→{longest}" if stretched else str(length or "–")
             sketch.box(left, top, left + side, top + 46, color, width=2, dash=6 if stretched else 0)
-            sketch.text(left + side / 2, top + 23, text, size=16, color=color)
+            sketch.text(left + side / 2, top + 23, text, size=16, color=palette.INK if stretched else color)
         color = palette.INK if fits else palette.RED
         sketch.box(left, 136, left + side, 182, color, width=2)
         sketch.text(left + side / 2, 159, str(longest) if fits else "✗", size=16, color=color)
