@@ -1,5 +1,7 @@
 """Layers against PyTorch's and torchvision's: training, evaluation, values, gradients, running averages."""
 
+import inspect
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -277,3 +279,14 @@ def test_a_branch_left_out_leaves_the_shortcut():
 def test_bad_arguments_of_a_transformers_layers_are_named(make, named):
     with pytest.raises(ValueError, match=f"^{named}"):
         make()
+
+
+@pytest.mark.parametrize("name", ["BatchNorm2d", "Dropout", "LayerNorm", "GELU"])
+def test_options_are_pytorchs_unless_told(name):
+    ours, theirs = (inspect.signature(getattr(of, name)).parameters for of in (layers, nn))
+    assert {key: ours[key].default for key in ours} == {key: theirs[key].default for key in ours}
+
+
+def test_the_norms_of_a_block_are_those_of_a_norm_alone():
+    block = layers.EncoderBlock(8, 2, 16)
+    assert block.norm1.eps == block.norm2.eps == layers.LayerNorm(8).eps

@@ -1,6 +1,7 @@
 """Every optimizer against torch.optim's, step by step, while the rate changes."""
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -109,6 +110,12 @@ def test_zeroing_the_gradient_keeps_the_state(name):
         assert torch.equal(torch.as_tensor(value), torch.as_tensor(state[key]))
 
 
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW", "Muon"])
+def test_options_are_pytorchs_unless_told(name):
+    ours, theirs = (inspect.signature(getattr(of, name)).parameters for of in (optimizers, torch.optim))
+    assert {key: ours[key].default for key in ours} == {key: theirs[key].default for key in ours}
+
+
 @pytest.mark.parametrize(
     ("name", "options", "named"),
     [
@@ -121,6 +128,10 @@ def test_zeroing_the_gradient_keeps_the_state(name):
         ("Adam", {"betas": (1.0, 0.9)}, "betas"),
         ("AdamW", {"betas": (0.9, 1.5)}, "betas"),
         ("AdamW", {"weight_decay": -1}, "weight_decay"),
+        ("Adam", {"eps": -1}, "eps"),
+        ("AdamW", {"eps": -1}, "eps"),
+        ("Muon", {"weight_decay": -1}, "weight_decay"),
+        ("Muon", {"momentum": 1.0}, "momentum"),
     ],
 )
 def test_bad_options_are_named(name, options, named):
