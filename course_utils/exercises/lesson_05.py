@@ -952,6 +952,32 @@ def wiped_before_left_after(model, images, labels, epsilon, low, high):
     return (images + epsilon * copies.grad.sign()).clamp(low, high)
 
 
+def backward_and_eval(model, images, labels, epsilon, low, high):
+    model.eval()
+    copies = images.clone().requires_grad_()
+    F.cross_entropy(model(copies), labels).backward()
+    return (images + epsilon * copies.grad.sign()).clamp(low, high)
+
+
+def backward_and_eval_on_the_graph(model, images, labels, epsilon, low, high):
+    model.eval()
+    copies = images.clone().requires_grad_()
+    F.cross_entropy(model(copies), labels).backward()
+    return (copies + epsilon * copies.grad.sign()).clamp(low, high)
+
+
+def backward_as_it_came(model, images, labels, epsilon, low, high):
+    copies = images.clone().requires_grad_()
+    F.cross_entropy(model(copies), labels).backward()
+    return (images + epsilon * copies.grad.sign()).clamp(low, high)
+
+
+def backward_as_it_came_on_the_graph(model, images, labels, epsilon, low, high):
+    copies = images.clone().requires_grad_()
+    F.cross_entropy(model(copies), labels).backward()
+    return (copies + epsilon * copies.grad.sign()).clamp(low, high)
+
+
 def parameters_frozen(model, images, labels, epsilon, low, high):
     was_training = model.training
     model.eval()
@@ -1848,7 +1874,15 @@ EXERCISES = (
             Mistake(the_step_alone, "That is the step: add it to the pictures."),
             *(
                 Mistake(f, LEAVE_GRADIENTS)
-                for f in (gradients_left_on_parameters, gradients_wiped, wiped_before_left_after)
+                for f in (
+                    gradients_left_on_parameters,
+                    gradients_wiped,
+                    wiped_before_left_after,
+                    backward_and_eval,
+                    backward_and_eval_on_the_graph,
+                    backward_as_it_came,
+                    backward_as_it_came_on_the_graph,
+                )
             ),
             Mistake(
                 parameters_frozen,
