@@ -527,6 +527,13 @@ def test_a_posterior_is_drawn_ten_times_as_wide():
     assert drawn.image.getpixel(tuple(map(round, at(-3.0, 3.0)))) == ImageColor.getrgb(palette.ORANGE)
 
 
+def test_the_axes_of_the_map_have_names():
+    drawn, _ = latent_map().draw()
+    for strip in ((0, 100, 13, 200), (100, 296, 210, 309)):  # left of the numbers, and below them
+        inked = drawn.image.convert("L").crop([sketch.SCALE * place for place in strip])
+        assert inked.getextrema()[0] < 100, strip
+
+
 def test_broadcasting_colours_what_is_stretched_and_what_does_not_fit():
     drawn = lesson_00.sketched((4, 1, 3), (4, 5, 2))
     edges = [[colour(drawn, 90 + 90 * column + 1, top) for column in range(3)] for top in (6, 62, 136)]

@@ -54,9 +54,9 @@ class LatentMap(Explorer):
         decoded = {name: vae.decode(model, z)[0, 0] * 255 for name, z in codes.items()}
         sigma = (logvar[number] / 2).exp()
         sketch = Sketch(860, 310)
-        sketch.add(
-            self.map(mu, mu[number], sigma, codes["decoded x"][0]), LEFT, TOP, "item: o, posterior x 10; point: x"
-        )
+        plane, title = self.map(mu, mu[number], sigma, codes["decoded x"][0]), "item: o, posterior x 10; point: x"
+        sketch.add(plane, LEFT, TOP, title, "first latent")
+        sketch.upwards(7, TOP + plane.height / 2, "second latent")
         for number_of, (name, pixels) in enumerate({"item": self.images[number, 0], **decoded}.items()):
             left, top = 315 + number_of % 2 * 130, 24 + number_of // 2 * 145
             sketch.text(left + 58, top - 6, name, "ms")
