@@ -183,7 +183,7 @@ FAULTS = (
     Fault(
         "07_dcgan",
         "the falling rate left out",
-        "    schedule=training.hold_then_fall,\n",
+        "schedule=training.hold_then_fall, ",
         "",
     ),
     Fault(

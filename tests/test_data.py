@@ -358,3 +358,57 @@ def test_drawn_pictures_differ_and_can_be_drawn_again(draw):
     assert torch.equal(pictures, draw(40, torch.Generator().manual_seed(3)))
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         draw(0, torch.Generator())
+
+
+def boxes(pictures):
+    """Of each picture the middle and the size of what is drawn, (N, 2) each: downwards, to the right."""
+    found = []
+    for picture in pictures[:, 0] > 0:
+        rows, columns = (picture.any(dim=dim).nonzero() for dim in (1, 0))
+        middle = [(places.min() + places.max() + 1) / 2 for places in (rows, columns)]
+        found.append([*middle, len(rows), len(columns)])
+    return torch.tensor(found).split(2, dim=1)
+
+
+def test_drawn_digits_stand_near_the_middle_and_are_large():
+    middle, size = boxes(data.drawn_digits(400, torch.Generator().manual_seed(0)))
+    assert (middle - 14).abs().max() <= 4.5 and (middle - 14).abs().amax(dim=0).min() >= 2.5
+    assert (middle - 14).mean(dim=0).abs().max() < 1.2  # Pillow centres a line of text, not the ink
+    assert size[:, 0].min() >= 12 and size[:, 0].max() <= 21
+    assert size[:, 1].max() <= 16  # one digit, not two
+
+
+def test_drawn_shapes_have_three_kinds_some_greys_and_lines_of_some_width():
+    pictures = data.drawn_shapes(400, torch.Generator().manual_seed(0))
+    middle, size = boxes(pictures)
+    top_left, bottom_right = middle - size / 2, middle + size / 2
+    assert top_left.min() == 1 and top_left.max() <= 9 and bottom_right.max() <= 28
+    greys = pictures.amax(dim=(1, 2, 3))
+    assert 100 <= greys.min() < 105 and greys.max() == 255
+    corner = pictures[torch.arange(400), 0, top_left[:, 0].long(), top_left[:, 1].long()] > 0
+    assert 0.4 < corner.double().mean() < 0.9  # lines and rectangles have ink there, ellipses have not
+    thickness = torch.tensor([(row > 0).sum() for row in pictures[torch.arange(400), 0, :, middle[:, 1].long()]])
+    assert len(set(thickness[thickness <= 6].tolist())) >= 5
+
+
+def test_one_picture_and_batches_of_one_are_allowed():
+    assert data.drawn_digits(1, torch.Generator().manual_seed(0)).shape == (1, 1, 28, 28)
+    images, labels = torch.zeros(3, 1, 2, 2, dtype=torch.uint8), torch.arange(3)
+    assert [y.tolist() for _, y in data.Batches(images, labels, 1)] == [[0], [1], [2]]
+
+
+def test_an_order_can_be_put_back():
+    images, labels = torch.zeros(30, 1, 2, 2, dtype=torch.uint8), torch.arange(30)
+
+    def order(batches):
+        return torch.cat([y for _, y in batches]).tolist()
+
+    batches = data.Batches(images, labels, 7, torch.Generator().manual_seed(1))
+    state = batches.state_dict()
+    first = order(batches)
+    assert order(batches) != first
+    batches.load_state_dict(state)
+    assert order(batches) == first
+    in_order = data.Batches(images, labels, 7)
+    in_order.load_state_dict(in_order.state_dict())
+    assert order(in_order) == list(range(30))

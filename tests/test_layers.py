@@ -287,6 +287,10 @@ def test_options_are_pytorchs_unless_told(name):
     assert {key: ours[key].default for key in ours} == {key: theirs[key].default for key in ours}
 
 
+def test_one_number_normalized_is_the_bias():
+    assert layers.LayerNorm(1)(torch.tensor([[3.0]])).tolist() == [[0.0]]
+
+
 def test_the_norms_of_a_block_are_those_of_a_norm_alone():
     block = layers.EncoderBlock(8, 2, 16)
     assert block.norm1.eps == block.norm2.eps == layers.LayerNorm(8).eps
