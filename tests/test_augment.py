@@ -435,3 +435,8 @@ def test_bad_arguments_are_named(make, named):
 def test_wrong_types_are_named(make, named):
     with pytest.raises(TypeError, match=f"^{named}"):
         make()
+
+
+def test_a_square_is_covered_by_zeros_unless_told():
+    covered = augment.cutout(torch.ones(4, 1, 6, 6), 3)
+    assert set(covered.unique().tolist()) == {0.0, 1.0}

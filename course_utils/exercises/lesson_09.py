@@ -205,11 +205,12 @@ def draws_in_words(draws: Tensor, mu: Tensor, logvar: Tensor) -> dict:
     noise = (each - mean) / std.clamp(min=1e-9)
     words = {"the noise is": noise_in_words(noise.flatten(1, 2))}
     if words["the noise is"] == DRAWN_ANEW:
-        spreads = {"sigma": logvar / 2, "the variance": logvar, "1": 0 * mu, "1 / sigma": -logvar / 2}
+        spreads = {"sigma": logvar / 2, "the variance": logvar, "its square": 2 * logvar, "1": 0 * mu}
+        spreads["1 / sigma"] = -logvar / 2
         gaps = ((name, (mean - other) / std) for name, other in means.items())
         ratios = ((name, std.log() - other) for name, other in spreads.items())
         words["the mean of z is"] = next((name for name, gap in gaps if near_zero(gap, 0.18, 0.05)), "something else")
-        near = (name for name, ratio in ratios if near_zero(ratio, 0.15, 0.04))
+        near = (name for name, ratio in ratios if near_zero(ratio, 0.15, 0.06))
         words["the standard deviation of z is"] = next(near, "something else")
         words["the noise's shape is"] = shape_in_words(noise)
     return words
