@@ -6,10 +6,10 @@ PIP := $(PY) -m pip --disable-pip-version-check
 READY := .venv/.ready
 
 # PyTorch's wheels for Linux bring libraries for GPUs, three quarters of the whole; TORCH=cpu leaves them out.
-SIZE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter cpu,$(TORCH)),1.5,6),1.5)
+SIZE := $(if $(filter Linux,$(shell uname -s)),$(if $(filter cpu,$(TORCH)),2,6.5),2)
 # The column before the one in per cent; nothing where df answers otherwise than POSIX has it.
 FREE_GB = df -Pk . | LC_ALL=C awk 'NR == 2 {for (i = 2; i <= NF; i++) if ($$i ~ /^[0-9]+%$$/) printf "%.1f", $$(i - 1) / 1048576}'
-SMALLER := $(if $(filter 6,$(SIZE)), Without libraries for GPUs 1.5 GB are enough: add TORCH=cpu)
+SMALLER := $(if $(filter 6.5,$(SIZE)), Without libraries for GPUs 2 GB are enough: add TORCH=cpu)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab run reset test quick outputs clean again

@@ -98,7 +98,7 @@ def test_a_folder_that_was_moved_is_set_up_again_without_a_new_venv(newcomer: Ne
         ([], {"VERSION": "3.9.1"}, "make lab PYTHON=python3.13"),
         ([], {"FAILS": "-m venv"}, "sudo apt install python3-venv"),
         ([], {"LEFT": "1048576"}, "and the disk of this folder has 1.0 GB left"),
-        (["TORCH=cpu"], {"LEFT": "1048576"}, "The course needs 1.5 GB"),
+        (["TORCH=cpu"], {"LEFT": "1048576"}, "The course needs 2 GB"),
         ([], {"FAILS": "install -r"}, "2/3 failed. Is there a network"),
         (["TORCH=cpu"], {"FAILS": "--index-url"}, "leave TORCH=cpu out"),
         ([], {"FAILS": "-e ."}, "3/3 failed. Try: make clean"),
