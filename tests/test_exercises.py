@@ -280,6 +280,13 @@ ONCE_PASSED = [
         "import numpy as np\nreturn max(0.0, np.polyfit(1 / sizes.numpy(), distances.numpy(), 1)[1])",
     ),
     ("distances", "return (a.square().sum(-1)[:, None] - 2 * a @ b.T + b.square().sum(-1)).sqrt()"),
+    *(
+        (
+            "precision_recall",
+            f"r = matrix.diag()\nreturn r / matrix.sum(0).clamp(min={a}), r / matrix.sum(1).clamp(min={b})",
+        )
+        for a, b in ((1, 2), (2, 1))
+    ),
     ("scaled_dot_product_attention", f"{SCORES}; s = s if mask is None else s.masked_fill(~mask, -1e3)\n{MIX}"),
     (
         "scaled_dot_product_attention",

@@ -1635,6 +1635,7 @@ EXERCISES = (
             Case("three classes", torch.tensor([[5, 1, 0], [2, 3, 4], [0, 1, 8]])),
             Case("a class that is never predicted", torch.tensor([[4, 2, 0], [1, 5, 0], [2, 1, 0]])),
             Case("a class of which there is no picture", torch.tensor([[3, 1, 1], [0, 0, 0], [0, 2, 5]])),
+            Case("a class of one picture", torch.tensor([[1, 0, 0], [0, 1, 3], [0, 0, 2]])),
             Case("no error at all", torch.tensor([[2, 0], [0, 7]])),
         ],
         drawn=drawn_counts,
