@@ -1,7 +1,7 @@
 """What each lesson takes: seconds on two cores and on one, those of its trainings, memory, size and steps.
 
-``python -m benchmarks.lessons [03 ...]`` executes each lesson twice in a kernel of its own, on an otherwise idle
-machine, and prints the table that README.md holds. It takes about half an hour.
+``python -m benchmarks.lessons [03 ...]`` executes all lessons on two cores, then all on one, each in a kernel of its
+own, and prints the table that README.md holds. It takes about half an hour, on a machine that does nothing else.
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell
+from tqdm import tqdm
 
 from course_utils.lessons import find, lessons, page
 from tests.test_documents import steps_of
@@ -57,18 +58,14 @@ def main() -> None:
     if len(CORES) < 2:
         sys.exit("This needs Linux and two cores.")
     chosen = [find(name) for name in sys.argv[1:]] or lessons()
+    on_two, on_one = ([measured(lesson, cores) for lesson in tqdm(chosen)] for cores in (CORES, CORES[:1]))
     print("| lesson | seconds, two cores | one core | of training | memory, MB | size, MB | steps of each training |")
     print("|---|--:|--:|--:|--:|--:|---|")
-    total = [0.0, 0.0, 0.0]
-    for lesson in chosen:
-        two, training, memory = measured(lesson, CORES)
-        one, *_ = measured(lesson, CORES[:1])
-        total = [total[0] + two, total[1] + one, total[2] + training]
-        size = lesson.stat().st_size / 1e6
-        steps = ", ".join(map(str, steps_of(lesson))) or "–"
-        line = f"| {lesson.stem[:2]} | {two:.0f} | {one:.0f} | {training:.0f} | {memory:.0f} | {size:.1f} | {steps} |"
-        print(line, flush=True)
-    print("| together | {:.0f} | {:.0f} | {:.0f} | | | |".format(*total))
+    for lesson, (two, training, memory), (one, *_) in zip(chosen, on_two, on_one, strict=True):
+        size, steps = lesson.stat().st_size / 1e6, ", ".join(map(str, steps_of(lesson))) or "–"
+        print(f"| {lesson.stem[:2]} | {two:.0f} | {one:.0f} | {training:.0f} | {memory:.0f} | {size:.1f} | {steps} |")
+    (two, training, _), (one, *_) = (map(sum, zip(*found, strict=True)) for found in (on_two, on_one))
+    print(f"| together | {two:.0f} | {one:.0f} | {training:.0f} | | | |")
 
 
 if __name__ == "__main__":
