@@ -51,6 +51,8 @@ REASONS = {  # why a change makes no difference, by what stands in the line that
     r"middle \+ half\)": "rounding alone could bring it above 1",
     r"topk\(k": "dim=1 is the last one, PyTorch's own choice",
     r"\.clamp\(0, bins": "no confidence is 0, as a row sums to 1",
+    r"shapes = \"XX|join\(str\(tuple": "wording of a message",
+    r"value\(-?\d+, \d+\)": "one size or place of many that are drawn",
     r"need_weights=": "the weights are thrown away",
     r"def __init__\(self, \w|lr: float": "a default: held by comparing signatures, which mutmut's wrapper hides",
     r"def _check\(lr": "the check's own default only has to pass it",

@@ -440,3 +440,9 @@ def test_wrong_types_are_named(make, named):
 def test_a_square_is_covered_by_zeros_unless_told():
     covered = augment.cutout(torch.ones(4, 1, 6, 6), 3)
     assert set(covered.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("shape", [(2, 0, 4, 5), (2, 1, 0, 5), (2, 1, 4, 0)])
+def test_pictures_of_nothing_are_refused(shape):
+    with pytest.raises(ValueError, match="x must have a channel, a row and a column at least"):
+        augment.affine(torch.zeros(shape), 10)
