@@ -601,6 +601,21 @@ def test_a_checkpoint_of_another_model_names_what_differs(tmp_path, other, said)
     assert same_weights(model, before)
 
 
+def test_up_to_three_names_are_given_and_the_rest_counted():
+    def refused(names):
+        with pytest.raises(checkpoints.CheckpointError) as said:
+            checkpoints.put_into(nn.Sequential(), dict.fromkeys(names, torch.zeros(1)), "a")
+        return str(said.value).partition("not, ")[2]
+
+    assert refused("cab") == "a, b, c"
+    assert refused("dcab") == "a, b, c and 1 more"
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    checkpoints.save(tmp_path / "one" / "two" / "a.safetensors", {"x": torch.ones(1)}, {})
+    assert checkpoints.load(tmp_path / "one" / "two" / "a.safetensors")[0]["x"] == 1
+
+
 def test_save_keeps_weights_history_and_card(tmp_path):
     model, other = net(), net(1)
     history = training.fit(model, batches(), sgd(model), steps=8, validation=batches())
