@@ -129,6 +129,7 @@ BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c)
 BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
     ("reparameterize", "return mu + 0.9 * (logvar / 2).exp() * torch.randn_like(mu)"),
+    ("reparameterize", "return mu + 0.94 * (logvar / 2).exp() * torch.randn_like(mu)"),
     ("reparameterize", "return mu + (logvar / 2).exp() * (torch.randn_like(mu) + 0.1)"),
     ("importance_bound", "return log_w[0] + (log_w - log_w[0]).exp().mean(0).log()"),
     ("importance_bound", "m = log_w.mean(0)\nreturn m + (log_w - m).exp().mean(0).log()"),

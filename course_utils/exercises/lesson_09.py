@@ -210,7 +210,7 @@ def draws_in_words(draws: Tensor, mu: Tensor, logvar: Tensor) -> dict:
         gaps = ((name, (mean - other) / std) for name, other in means.items())
         ratios = ((name, std.log() - other) for name, other in spreads.items())
         words["the mean of z is"] = next((name for name, gap in gaps if near_zero(gap, 0.18, 0.05)), "something else")
-        near = (name for name, ratio in ratios if near_zero(ratio, 0.15, 0.06))
+        near = (name for name, ratio in ratios if near_zero(ratio, 0.15, 0.04))
         words["the standard deviation of z is"] = next(near, "something else")
         words["the noise's shape is"] = shape_in_words(noise)
     return words
