@@ -148,26 +148,29 @@ def main() -> None:
     own = ours.seconds_a_step(train)
     steps_of_ours = asked.steps or int(asked.seconds / own)
     print(f"PyTorch {torch.__version__}, {THREADS} threads, {datetime.date.today()}; seeds {asked.seeds};")
-    print(f"accuracy in % on the {len(judge.labels):,} {kind} pictures: mean (standard deviation) over the seeds.\n")
-    print("| recipe | steps | epochs | seconds | accuracy | asked twice, with the mirror image | accuracies |")
-    print("|---|--:|--:|--:|--:|--:|---|")
+    print(f"accuracy in % on the {len(judge.labels):,} {kind} pictures: mean (standard deviation) over the seeds;")
+    print("losses: the mean of the last 125 batches, one for each seed.\n")
+    print("| recipe | steps | epochs | seconds | accuracy | asked twice, with the mirror image | accuracies | losses |")
+    print("|---|--:|--:|--:|--:|--:|---|---|")
     for name, recipe in sides.items():
         if asked.only not in name:
             continue
         steps = steps_of_ours
         if recipe != ours and not asked.ablation:  # equal time
             steps = round(steps * own / recipe.seconds_a_step(train))
-        seconds, once, twice = [], [], []
+        seconds, once, twice, losses = [], [], [], []
         for seed in asked.seeds:
             start = time.perf_counter()
-            model, _ = recipe.train(train, steps, seed)
+            model, history = recipe.train(train, steps, seed)
             seconds.append(time.perf_counter() - start)
             once.append(100 * training.evaluate(model, data.Batches(*judge, 500)))
             twice.append(100 * training.evaluate(cnn.Mirrored(model), data.Batches(*judge, 500)))
+            losses.append(statistics.mean(history.loss[-125:]))
         epochs = steps * recipe.batch_size / len(train.labels)
         print(
             f"| {name} | {steps:,} | {epochs:.1f} | {statistics.mean(seconds):.0f} | {summary(once)} | "
-            f"{summary(twice)} | {' '.join(f'{accuracy:.2f}' for accuracy in once)} |",
+            f"{summary(twice)} | {' '.join(f'{accuracy:.2f}' for accuracy in once)} | "
+            f"{' '.join(f'{loss:.3f}' for loss in losses)} |",
             flush=True,
         )
 

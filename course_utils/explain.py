@@ -230,7 +230,7 @@ def attention_rollout(weights: Tensor) -> Tensor:
         )
     came_from = torch.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)  # (L, L)
     for layer in (weights + came_from) / 2:  # (N, L, L)
-        came_from = layer / layer.sum(-1, keepdim=True) @ came_from
+        came_from = layer @ came_from
     return came_from
 
 

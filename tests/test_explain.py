@@ -141,6 +141,15 @@ def test_fast_gradient_sign_of_a_linear_model_is_known():
     assert metrics.cross_entropy(model(changed), y) > metrics.cross_entropy(model(x), y)
 
 
+def test_a_pixel_that_the_model_does_not_read_stays():
+    torch.manual_seed(0)
+    model, x, y = nn.Sequential(nn.Flatten(), nn.Linear(63, 3)), pictures(), torch.tensor([0, 2, 1])
+    model[1].weight.data[:, 5] = 0
+    moved = (explain.fast_gradient_sign(model, x, y, 0.3, -9.0, 9.0) - x).flatten(1)
+    assert moved[:, 5].eq(0).all() and moved[:, :5].ne(0).all() and moved[:, 6:].ne(0).all()
+    assert torch.equal(explain.fast_gradient_sign(model, x, y, 0.0, -9.0, 9.0), x), "moved by nothing"
+
+
 def test_only_the_region_that_tells_the_class_matters():
     """The class stands in the top left pixel; the model reads it there."""
     generator = torch.Generator().manual_seed(0)

@@ -85,12 +85,29 @@ def test_going_on_gives_the_same_weights_as_never_stopping(tmp_path, stops):
         (dict(hard=0.0), r"^hard must lie in \(0, 1\], got 0"),
         (dict(hard=1.5), "hard must lie"),
         (dict(easy=-0.1), r"easy must lie in \[0, 1\]"),
-        (dict(label_smoothing=5.0), r"label_smoothing must lie in \[0, 1\]"),
+        (dict(easy=1.5), "easy must lie"),
+        (dict(label_smoothing=-0.1), r"label_smoothing must lie in \[0, 1\]"),
+        (dict(label_smoothing=1.5), "label_smoothing must lie"),
     ],
 )
 def test_shares_out_of_range_are_named(options, said):
     with pytest.raises(ValueError, match=said):
         batches(**options)
+
+
+def test_the_ends_of_the_ranges_are_taken():
+    assert sorted(epoch(batches(easy=1.0, label_smoothing=1.0))) == list(range(100))
+    assert len(epoch(batches(hard=0.001, easy=0.0))) == 1, "the hardest one, however small the share"
+
+
+def test_the_generator_alone_decides():
+    drawn = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        feed = batches()
+        feed.losses = torch.arange(100.0)
+        drawn.append(epoch(feed) + epoch(feed))
+    assert drawn[0] == drawn[1]
 
 
 def test_a_generator_is_needed():
@@ -104,6 +121,13 @@ def test_with_all_of_them_it_is_batches():
 
 
 def test_training_without_their_loss_is_noticed_after_an_epoch():
+    feed = batches()
+    assert feed.chosen.tolist() == []
+    for places in feed.order().split(feed.batch_size):
+        feed.order()  # until a whole epoch has been handed out, nobody is scolded
+        feed.batch(places)
+    with pytest.raises(ValueError, match="an epoch has passed"):
+        feed.order()
     model, feed = net(), batches()
     with pytest.raises(
         ValueError, match=r"^batches: an epoch has passed and no loss is known; train with loss=batches"

@@ -85,6 +85,40 @@ def test_the_same_item_is_found_in_every_kind_of_file(make):
     assert expected[0].max() == 255 and expected[0, 0, -1] == 0
 
 
+def with_alpha(grey: int, alpha: int) -> np.ndarray:
+    """What becomes of a square of this grey and opacity in a picture where nothing else is."""
+    image = Image.new("LA", (40, 40), (grey, 0))
+    image.paste((grey, 255), (10, 10, 30, 30))
+    image.paste((grey, alpha), (10, 10, 30, 20))
+    return np.asarray(own_pictures.read(file(image)))
+
+
+@pytest.mark.parametrize(("grey", "ground"), [(0, 255), (90, 255), (127, 255), (128, 0), (200, 0), (255, 0)])
+def test_what_is_transparent_becomes_white_or_black_where_the_item_is_light(grey, ground):
+    x = with_alpha(grey, alpha=51)  # a fifth
+    assert (x[:10] == ground).all() and (x[30:] == ground).all()
+    assert (x[20:30, 10:30] == grey).all()
+    assert np.abs(x[10:20, 10:30] - (0.2 * grey + 0.8 * ground)).max() <= 1
+
+
+def test_what_is_wholly_transparent_is_an_even_area():
+    assert (np.asarray(own_pictures.read(file(Image.new("LA", (5, 5), (70, 0))))) == 255).all()
+
+
+def test_of_16_bits_the_upper_8_are_kept():
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    image = Image.fromarray(grey.astype(np.uint16) * 257)
+    assert np.array_equal(own_pictures.read(file(image)), grey)
+
+
+@pytest.mark.parametrize(
+    ("size", "comes"), [((4096, 1024), (1024, 256)), ((1000, 3000), (341, 1024)), ((9, 5), (9, 5))]
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_the_longer_side_is_1024_pixels_at_most(size, comes, kind):
+    assert own_pictures.read(file(shirt().resize(size), kind)).size == comes
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_camera_held_otherwise_makes_no_difference(orientation):
     as_stored = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the ways to turn, as Pillow numbers them
@@ -104,6 +138,8 @@ HOSTILE = {
     "cut short JPEG": (lambda: file(shirt(mode="RGB"), "JPEG")[:1500], "broken or was cut short|no PNG or JPEG"),
     "text": (lambda: b"this is a shirt", "no PNG or JPEG"),
     "SVG": (lambda: b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'></svg>", "this is an SVG"),
+    "SVG at once": (lambda: b"\n\n  <SVG></SVG>", "this is an SVG"),
+    "another XML": (lambda: b"<?xml version='1.0'?>\n<shirt/>", "no PNG or JPEG"),
     "GIF": (lambda: file(shirt(), "GIF"), "no PNG or JPEG"),
     "nothing": (lambda: b"", "no PNG or JPEG"),
     "zip": (lambda: b"PK\x03\x04" + bytes(100), "no PNG or JPEG"),
@@ -133,6 +169,66 @@ for size in ((20_000, 20_000), (8_000, 8_000)):
 sys.exit(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before > 20_000 and "too much memory")
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def drawn(ground: int = 200) -> np.ndarray:
+    """An item of 56 x 28 pixels on a sheet: its left half by 50 darker than the ground, its right half by 100."""
+    x = np.full((100, 80), ground, np.uint8)
+    x[20:76, 30:44], x[20:76, 44:58] = ground - 50, ground - 100
+    x[20, 50:54] = ground - 136  # fewer than 1%: what is white is not set by them
+    return x
+
+
+@pytest.mark.parametrize("negated", [False, True])
+def test_the_steps_by_hand(negated):
+    x = drawn()
+    x[5, 5] = 200 - 17  # 136 / 8: an eighth of the darkest is still ground
+    expected = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    expected[0, :, 7:14], expected[0, :, 14:21] = 127, 255
+    assert torch.equal(own_pictures.prepare(Image.fromarray(255 - x if negated else x)), expected)
+
+
+@pytest.mark.parametrize(("unevenness", "speck", "width"), [(5, 20, 14), (5, 21, 26), (30, 68, 7), (30, 69, 26)])
+def test_the_more_uneven_the_ground_the_more_counts_as_ground(unevenness, speck, width):
+    """Up to four times the unevenness, but no more than half of the darkest: then the paler half is ground as well."""
+    x = drawn()
+    x[0, ::2] = x[-1, ::2] = 200 - unevenness
+    x[0, 1::2] = x[-1, 1::2] = 200 + unevenness
+    x[::2, 0] = x[::2, -1] = 200 - unevenness
+    x[1::2, 0] = x[1::2, -1] = 200 + unevenness
+    behind, around = own_pictures._ground(x.astype(np.float32))
+    assert (behind, around) == (200, unevenness)
+    x[50, 5] = 200 - speck  # left of the item: where it counts, the whole is wider
+    columns = own_pictures.prepare(Image.fromarray(x))[0].amax(0).nonzero()
+    assert columns.max() - columns.min() + 1 == width
+
+
+@pytest.mark.parametrize("difference", [7, 8])
+def test_a_difference_of_8_levels_is_something(difference):
+    x = np.full((30, 30), 100, np.uint8)
+    x[10:20, 10:20] -= difference
+    if difference == 8:
+        assert own_pictures.prepare(Image.fromarray(x)).max() == 255
+    else:
+        with pytest.raises(ValueError, match=r"^image: there is nothing on it"):
+            own_pictures.prepare(Image.fromarray(x))
+
+
+def test_a_small_item_is_enlarged_as_pytorch_does():
+    item = np.random.default_rng(0).integers(20, 200, (14, 7)).astype(np.uint8)
+    item[0, 0] = item[-1, -1] = 200
+    x = np.zeros((40, 40), np.uint8)
+    x[9:23, 12:19] = item
+    whites = np.where(item > 25, item, 0) * (255 / np.percentile(item[item > 25], 99))
+    whites = torch.from_numpy(whites.clip(0, 255).astype(np.uint8)).float()
+    expected = torch.nn.functional.interpolate(whites[None, None], size=(28, 14), mode="bilinear")[0, 0]
+    assert (own_pictures.prepare(Image.fromarray(x))[0, :, 7:21] - expected).abs().max() < 2
+
+
+def test_a_line_stays_one_pixel_wide():
+    x = np.zeros((200, 50), np.uint8)
+    x[10:190, 20] = 255
+    assert (own_pictures.prepare(Image.fromarray(x))[0].amax(0) > 0).sum() == 1
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])

@@ -194,6 +194,7 @@ def test_draws_follow_their_likelihood():
     assert stats.chi2.sf(chi_squared, int((expected > 5).sum()) - 1) > 1e-3
     gaussian = vae.Gaussian()
     drawn = gaussian.draw(torch.zeros(1, 1, 200, 200))
+    assert (drawn.min(), drawn.max()) == (0, 1)
     inside = drawn[(drawn > 0) & (drawn < 1)]
     sigma = math.exp(gaussian.logvar.item() / 2)
     cut = stats.truncnorm(-0.5 / sigma, 0.5 / sigma, 0.5, sigma)
@@ -201,6 +202,21 @@ def test_draws_follow_their_likelihood():
     coins = vae.Bernoulli().draw(torch.full((1, 1, 200, 200), 1.0))
     assert set(coins.unique().tolist()) == {0.0, 1.0}
     assert coins.mean().item() == pytest.approx(torch.tensor(1.0).sigmoid().item(), abs=0.01)
+
+
+def test_the_logistic_reads_a_mean_and_a_scale():
+    output = torch.tensor([0.3, 0.0, -2.0, -9.0]).view(2, 2, 1, 1)
+    mean, log_scale = vae.Logistic().parts(output)
+    torch.testing.assert_close(mean.flatten(), torch.tensor([0.3, -2.0]).sigmoid())
+    assert log_scale.flatten().tolist() == [-3.0, -7.0]
+
+
+@pytest.mark.parametrize("price", [vae.log_normal, vae.gaussian_nll, vae.logistic_nll])
+def test_a_scale_given_as_a_number_is_as_exact_as_the_pictures(price):
+    x, mean = torch.tensor([[0.2, 1.0]], dtype=torch.float64), torch.tensor([[0.3, 0.6]], dtype=torch.float64)
+    numbers = (x, mean, -2.3) if price == vae.log_normal else (mean, -2.3, x)
+    tensors = [torch.full_like(x, part) if isinstance(part, float) else part for part in numbers]
+    torch.testing.assert_close(price(*numbers), price(*tensors), rtol=1e-14, atol=0)
 
 
 def test_the_gaussian_learns_the_variance_that_is_there():
@@ -346,8 +362,33 @@ def test_the_objective_raises_beta_step_by_step(pictures):
     assert steps == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1], abs=1e-3)
 
 
+@pytest.mark.parametrize("warm_up", [0, 1])
+def test_the_objective_without_a_rise(pictures, warm_up):
+    model, objective = vae.VAE(1, (16,)), vae.Objective(warm_up=warm_up)
+    if warm_up:
+        objective(model, pictures, None)  # the first step is free of charge
+    torch.manual_seed(0)
+    loss = objective(model, pictures, None)
+    torch.manual_seed(0)
+    torch.testing.assert_close(loss.item(), -vae.elbo(*vae.terms(model, pictures)).mean().item())
+
+
+def test_an_autoencoder_pays_for_its_reconstructions_alone(pictures):
+    model = vae.Autoencoder(2, (8,))
+    expected = F.binary_cross_entropy_with_logits(model(pictures), pictures, reduction="sum") / len(pictures)
+    torch.testing.assert_close(vae.reconstruction_loss(model, pictures, None), expected)
+
+
+@pytest.mark.parametrize("network", [vae.VAE, vae.Autoencoder])
+def test_the_decoder_has_the_widths_the_other_way_round(network):
+    model = network(2, (16, 8))
+    sizes = [[layer.out_features for layer in part.layers[::2]] for part in (model.encoder, model.decoder)]
+    assert sizes == [[16, 8, 4 if network == vae.VAE else 2], [8, 16, 784]]
+
+
 def test_a_new_model_begins_from_the_mean_picture():
     images = data.fashion_mnist()[0].images[:2000]
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = 255, 0  # nobody is surer than 0.995
     mean = (images / 255).mean(dim=0)
     for model in (vae.VAE(4, (8,)), vae.VAE(4, (8,), vae.Logistic()), vae.Autoencoder(4, (8,))):
         vae.start_at_mean(model, images)
@@ -373,6 +414,9 @@ def test_temperature_scales_the_codes():
     z = torch.randn(5, 2)
     torch.manual_seed(0)
     torch.testing.assert_close(vae.sample(model, 5, temperature=0.5), vae.decode(model, z / 2))
+    torch.manual_seed(0)
+    torch.testing.assert_close(vae.sample(model, 5), vae.decode(model, z))
+    assert set(vae.sample(model, 5, draw=True).unique().tolist()) == {0.0, 1.0}
     still = vae.sample(model, 3, temperature=0.0)
     torch.testing.assert_close(still, vae.decode(model, torch.zeros(3, 2)))
 
@@ -404,6 +448,7 @@ def test_a_vae_differs_from_draw_to_draw_and_an_autoencoder_does_not(pictures):
     [
         (lambda: vae.VAE(0), ValueError, "latent_dim must be at least 1, got 0"),
         (lambda: vae.VAE(2, (8,))(torch.rand(3, 28, 28)), ValueError, "(N, 1, 28, 28), got (3, 28, 28)"),
+        (lambda: vae.VAE(2, (8,))(torch.rand(3, 1, 27, 28)), ValueError, "(N, 1, 28, 28), got (3, 1, 27, 28)"),
         (lambda: vae.VAE(2, (8,)).decoder(torch.rand(3, 5)), ValueError, "codes of shape (N, 2), got (3, 5)"),
         (lambda: vae.reparameterize(torch.zeros(2, 3), torch.zeros(2, 4)), ValueError, "one shape, got (2, 3) and"),
         (lambda: vae.kl_to_standard_normal(torch.zeros(1, 2), torch.full((1, 2), 95.0)), ValueError, "reaches 95"),

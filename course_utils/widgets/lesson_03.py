@@ -113,4 +113,4 @@ class Ravine(Explorer):
         return (
             f"{end} Each step multiplies the place along by 1 − {rate:.3g} = {1 - rate:.3g} "
             f"and across by 1 − {rate:.3g}·{steep:g} = {1 - rate * steep:.3g} (the noise is added)."
-        )
+        ).replace("= -", "= −")
