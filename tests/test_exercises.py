@@ -4,6 +4,8 @@ import inspect
 import itertools
 import linecache
 import math
+import subprocess
+import sys
 import types
 from functools import partial
 
@@ -37,6 +39,23 @@ def typed(source: str, name: str):
     return cell.__dict__[name]
 
 
+def code_of(exercise) -> str:
+    functions = [exercise.reference, *(mistake.function for mistake in exercise.mistakes)]
+    return "".join(map(inspect.getsource, functions + ([exercise.trial] if exercise.trial else [])))
+
+
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if "torch.optim." in code_of(exercise)])
+def test_what_the_first_optimizer_loads_is_not_taken_from_an_answers_time(name):
+    code = f"""
+import sys
+from course_utils.exercises import EXERCISES
+from course_utils.exercises.exercise import Draw
+EXERCISES["{name}"].cases(Draw(0))
+sys.exit("torch._dynamo" not in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 @pytest.fixture(autouse=True)
 def what_mistakes_do_is_remembered(monkeypatch):
     """check compares each wrong answer with every known mistake: on a named case they do the same each time."""
@@ -67,6 +86,14 @@ def test_every_mistake_is_rejected_with_its_own_sentence(name, mistake):
     others = {m.sentence for m in EXERCISES[name].mistakes} - {chosen.sentence}
     assert chosen.sentence in verdict.details
     assert not others & set(verdict.details)
+
+
+@pytest.mark.parametrize("mistake", mistakes_of("equivariance_error").values(), ids=lambda m: m.function.__name__)
+def test_a_number_in_a_tensor_without_axes_is_recognised_too(mistake):
+    def equivariance_error(f, x, shift, stride):
+        return torch.tensor(mistake.function(f, x, shift, stride))
+
+    assert mistake.sentence in check(equivariance_error).details
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -134,12 +134,20 @@ def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] =
 
     ``do`` as in ``verdict_of``.
     """
+    came = [_as_number(t.came) if isinstance(t.expected.value, float) else t.came for t in tries]
     for any_dtype in (False, True):
         for mistake in exercise.mistakes:
             did = (do(mistake.function, exercise, t.case) for t in tries)
-            if all(same(t.came, d, exercise.tolerance, any_dtype) for t, d in zip(tries, did, strict=True)):
+            if all(same(c, d, exercise.tolerance, any_dtype) for c, d in zip(came, did, strict=True)):
                 return mistake.sentence
     return None
+
+
+def _as_number(outcome: Outcome) -> Outcome:
+    """Where a number is asked for, a tensor without axes is as good as one."""
+    value = outcome.value
+    lone = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
+    return replace(outcome, value=float(value)) if lone else outcome
 
 
 def not_attempted(answer: Callable, exercise: Exercise) -> bool:

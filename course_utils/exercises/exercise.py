@@ -30,6 +30,11 @@ class Draw:
         return int(torch.randint(low, high + 1, (), generator=self.generator))
 
 
+def first_optimizer() -> None:
+    """Called where cases are made: torch loads so much with it that a busy machine would take an answer's seconds."""
+    torch.optim.SGD([torch.zeros(1)])
+
+
 class Case:
     """One set of arguments, with a name that a learner reads when it fails."""
 

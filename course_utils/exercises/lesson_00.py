@@ -53,6 +53,10 @@ def standardize(x):
     return (x - mean) / std
 
 
+def each_pixel_apart(x):
+    return (x - x.mean(0)) / x.std(0)
+
+
 def one_for_all(x):
     return (x - x.mean()) / x.std()
 
@@ -166,6 +170,11 @@ def one_sided_by_a_hundred_thousandth(f, x):
 def one_sided_by_a_millionth(f, x):
     steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
     return torch.stack([(f(x + step) - f(x)) / 1e-6 for step in steps]).view(x.shape)
+
+
+def by_a_hundred_thousandth(f, x):
+    steps = 1e-5 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x - step)) / 2e-5 for step in steps]).view(x.shape)
 
 
 def by_a_millionth(f, x):
@@ -293,6 +302,10 @@ EXERCISES = (
             "`keepdim=True` keeps the averaged axes with length 1, so that (1, C, 1, 1) meets (N, C, H, W).",
         ),
         mistakes=(
+            Mistake(
+                each_pixel_apart,
+                "You averaged over the pictures only: each pixel got its own mean. One for each channel is wanted.",
+            ),
             Mistake(one_for_all, "You averaged over the channels too: each channel has its own brightness."),
             Mistake(
                 each_picture_apart,
@@ -368,7 +381,7 @@ EXERCISES = (
         hints=(
             "Move one number of x by a small step, both ways, and see how far f moves.",
             "The two points lie two steps apart: divide by that.",
-            "float32 keeps seven digits. What is 2 + 1e-8 in it? Choose the step by x.dtype.",
+            "float32 keeps seven digits. What is 2 + 1e-8 in it?",
         ),
         mistakes=(
             Mistake(all_at_once, "You measured one slope along the diagonal: move one number at a time."),
@@ -395,6 +408,7 @@ EXERCISES = (
                 for drowned in (
                     one_sided_by_a_hundred_thousandth,
                     one_sided_by_a_millionth,
+                    by_a_hundred_thousandth,
                     by_a_millionth,
                     by_a_ten_millionth,
                 )

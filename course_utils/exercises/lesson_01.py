@@ -596,11 +596,11 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 the_fault_in_other_words,
-                "The -1 lets the number of pictures float: keep that axis and flatten the others, flatten(1).",
+                "The -1 lets the number of pictures float: keep that axis, and flatten the others.",
             ),
-            Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others: flatten(1)."),
+            Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others."),
             Mistake(fixed_number_of_pictures, "A batch has 100 pictures only sometimes: the last one is shorter."),
-            Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis, flatten(1)."),
+            Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis."),
         ),
     ),
     Exercise(

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .exercise import Case, Draw, Exercise, Mistake
+from .exercise import Case, Draw, Exercise, Mistake, first_optimizer
 
 LESSON = "03_training_a_cnn"
 
@@ -289,6 +289,17 @@ def decay_through_the_gradient(parameters, states, lr, betas, eps, weight_decay)
         p.sub_(lr * m / (v.sqrt() + eps))
 
 
+def decay_after_the_step(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.sub_(lr * m / (v.sqrt() + eps))
+        p.mul_(1 - lr * weight_decay)
+
+
 def parameter_rebound(parameters, states, lr, betas, eps, weight_decay):
     beta1, beta2 = betas
     for p, state in zip(parameters, states, strict=True):
@@ -554,6 +565,17 @@ def an_epoch(
 def pictures_of(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
     """Pictures (count, 1, 3, 4) in three classes."""
     return draw(count, 1, 3, 4), labels_for(draw, count, 3)
+
+
+def nets_and_batches(draw: Draw) -> list[Case]:
+    first_optimizer()
+    return [
+        Case("one batch", linear_net, *pictures_of(draw, 4), 4, False),
+        Case("three batches", linear_net, *pictures_of(draw, 12), 4, False),
+        Case("the last batch is shorter", linear_net, *pictures_of(draw, 9), 4, False),
+        Case("dropout, in eval()", net_with_dropout, *pictures_of(draw, 8), 4, True),
+        Case("batch norm, in eval()", net_with_batch_norm, *pictures_of(draw, 8), 4, True),
+    ]
 
 
 # --- evaluate -------------------------------------------------------------------------------------------------
@@ -948,13 +970,7 @@ EXERCISES = (
         trial=an_epoch,
         minutes=12,
         difficulty=3,
-        cases=lambda draw: [
-            Case("one batch", linear_net, *pictures_of(draw, 4), 4, False),
-            Case("three batches", linear_net, *pictures_of(draw, 12), 4, False),
-            Case("the last batch is shorter", linear_net, *pictures_of(draw, 9), 4, False),
-            Case("dropout, in eval()", net_with_dropout, *pictures_of(draw, 8), 4, True),
-            Case("batch norm, in eval()", net_with_batch_norm, *pictures_of(draw, 8), 4, True),
-        ],
+        cases=nets_and_batches,
         drawn=lambda draw: (
             (linear_net, net_with_dropout, net_with_batch_norm)[draw.whole(0, 2)],
             *pictures_of(draw, draw.whole(4, 10)),
@@ -1172,6 +1188,9 @@ EXERCISES = (
             Mistake(
                 parameter_rebound,
                 "`p = ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
+            ),
+            Mistake(
+                decay_after_the_step, "Shrink the parameter first, then take the step: yours shrinks the step too."
             ),
             Mistake(averages_not_kept, "m and v are not kept from step to step: put them back into the state."),
             Mistake(only_m_corrected, "v needs its correction too: it starts at 0 as m does."),

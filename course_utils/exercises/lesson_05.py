@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .exercise import Case, Draw, Exercise, Mistake
+from .exercise import Case, Draw, Exercise, Mistake, first_optimizer
 from .lesson_03 import (
     labels_for,
     linear_net,
@@ -1309,7 +1309,7 @@ def sure_and_sometimes_wrong(draw: Draw) -> tuple[Tensor, Tensor]:
 
 
 def cooled_and_heated(draw: Draw) -> list[Case]:
-    torch.optim.SGD([torch.zeros(1)])  # the first optimizer loads much: before, not within an answer's time limit
+    first_optimizer()
     return [
         Case("too sure of itself", *too_sure_by(draw, 2.5)),
         Case("too modest", *too_sure_by(draw, 0.5)),

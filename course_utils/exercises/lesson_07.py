@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .exercise import Case, Draw, Exercise, Mistake
+from .exercise import Case, Draw, Exercise, Mistake, first_optimizer
 from .lesson_05 import plain
 from .lesson_06 import gradients_of
 
@@ -379,6 +379,10 @@ def judged_without_autograd(D, fake):
 def fakes_squashed_twice(D, fake):
     judged = torch.sigmoid(D(fake))
     return F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
+
+
+def log_of_the_logits(D, fake):
+    return -torch.log(D(fake)).mean()
 
 
 def log_of_the_fakes_sigmoid(D, fake):
@@ -802,6 +806,16 @@ def three_steps(discriminator_step: Callable, real: Tensor, z: Tensor, rate: flo
         seen[f"weights of D after step {number}"] = in_a_row(list(D.parameters()), D)
     seen["gradients that reach the generator"] = "some" if notes else "none"
     return seen | {"afterwards D": state_left(D), "afterwards the generator": state_left(G)}
+
+
+def named_games(draw: Draw) -> list[Case]:
+    first_optimizer()
+    return [
+        Case("as many fakes as real pictures", draw(3, 4, 1, 3, 3), draw(3, 4, 2), 0.5),
+        Case("more real pictures than fakes", draw(3, 5, 1, 2, 4), draw(3, 2, 3), 0.2),
+        Case("one of each", draw(3, 1, 1, 4, 3), draw(3, 1, 2), 1.0),
+        Case("double precision", draw(3, 2, 1, 3, 5).double(), draw(3, 3, 2).double(), 0.5),
+    ]
 
 
 def drawn_game(draw: Draw) -> tuple[Tensor, Tensor, float]:
@@ -1553,7 +1567,7 @@ UNTAUGHT = "Nothing reaches the generator: detach belongs into the discriminator
 CALLERS_TURN = "The loss alone is asked for: backward() is the caller's, and what you left in D would be counted twice."
 TARGETS_LIKE_LOGITS = "torch.ones and torch.zeros are float32 unless told: `ones_like(logits)` takes the logits' dtype."
 NUMBER = "A number has no graph, so nobody can learn from it: return the tensor."
-SATURATES = "It is weakest just when the fakes are bad: at a logit of -8 its slope is 0.0003, where that of ours is 1."
+SATURATES = "That is the saturating loss: at a logit of -8, a bad fake, its slope is 0.0003, where that of ours is 1."
 DENSITIES = "Far out both densities are 0 in the computer, and 0/0 is nan: work with the difference of the logs."
 RATIO = "A ratio, or its logarithm, can exceed 1: the logistic of log p - log q is the probability."
 WRITES_APART = "Neighbouring inputs write `stride` outputs apart, not one."
@@ -1720,6 +1734,10 @@ EXERCISES = (
             Mistake(target_zero, "With the target 0 the generator learns to be found out."),
             *(Mistake(f, UNTAUGHT) for f in (fake_detached, answer_detached, judged_without_autograd)),
             Mistake(fakes_squashed_twice, TWICE),
+            Mistake(
+                log_of_the_logits,
+                "D gives logits, which may be below 0 and have no logarithm: the sigmoid makes probabilities of them.",
+            ),
             *(
                 Mistake(f, LOGITS)
                 for f in (
@@ -1806,12 +1824,7 @@ EXERCISES = (
         fault=real_pictures_for_fakes,
         minutes=6,
         difficulty=2,
-        cases=lambda draw: [
-            Case("as many fakes as real pictures", draw(3, 4, 1, 3, 3), draw(3, 4, 2), 0.5),
-            Case("more real pictures than fakes", draw(3, 5, 1, 2, 4), draw(3, 2, 3), 0.2),
-            Case("one of each", draw(3, 1, 1, 4, 3), draw(3, 1, 2), 1.0),
-            Case("double precision", draw(3, 2, 1, 3, 5).double(), draw(3, 3, 2).double(), 0.5),
-        ],
+        cases=named_games,
         drawn=drawn_game,
         hints=(
             "Which pictures does D see in each half? Print their shapes, or their means.",

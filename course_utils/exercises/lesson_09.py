@@ -326,6 +326,10 @@ def exponential_squared(mu, logvar):
     return 0.5 * (mu.square() + logvar.exp().square() - 1 - logvar).sum(dim=1)
 
 
+def logarithm_of_a_logarithm(mu, logvar):
+    return 0.5 * (mu.square() + logvar.exp() - 1 - logvar.log()).sum(dim=1)
+
+
 def logvar_as_the_variance(mu, logvar):
     return 0.5 * (mu.square() + logvar - 1 - logvar.log()).sum(dim=1)
 
@@ -1502,6 +1506,7 @@ EXERCISES = (
                 for f in (logvar_as_log_sigma, exponential_squared, sigma_for_the_variance, logarithm_of_sigma)
             ),
             *(Mistake(f, AS_IF_NO_LOG) for f in (logvar_as_the_variance, logvar_as_sigma)),
+            Mistake(logarithm_of_a_logarithm, "logvar is the logarithm already: what is taken off is logvar itself."),
             Mistake(sign_of_the_bound, "The sign: a KL is never below zero. The ELBO *subtracts* it, but later."),
             Mistake(the_other_kl, "That is KL(prior || q): the average goes over codes of q, the first of the two."),
             Mistake(logarithm_added, "A small variance is what costs: the logarithm is taken off, not added."),
