@@ -51,7 +51,7 @@ def _too_large(size: str) -> str:
 
 def _grey(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
-        return Image.fromarray((np.asarray(image).astype(np.float32) / 257).clip(0, 255).astype(np.uint8))
+        return Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("LA")
         grey, opaque = (np.asarray(channel, dtype=np.float32) for channel in image.split())
@@ -92,7 +92,7 @@ def prepare(image: Image.Image) -> Tensor:
         raise ValueError("image: there is nothing on it but one even area. Draw something, or choose a picture.")
     item = x > min(max(x.max() / 8, 4 * unevenness), 0.5 * x.max())
     white = np.percentile(x[item], 99)  # the very brightest may be a JPEG's noise at an edge
-    x = (x * item * (255 / white)).clip(0, 255)
+    x = np.minimum(x * item * (255 / white), 255)
     rows, columns = (np.flatnonzero(item.any(axis)) for axis in (1, 0))
     x = Image.fromarray(x.astype(np.uint8)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = SIDE / max(x.size)

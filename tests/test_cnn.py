@@ -34,6 +34,22 @@ def rebuilt(model):
     return model
 
 
+CONV, POOLED = "Conv2d BatchNorm2d ReLU ", "Conv2d MaxPool2d BatchNorm2d ReLU "
+LAYOUT = {
+    cnn.TutorialNet: (2 * "Conv2d ReLU MaxPool2d " + "Flatten " + 2 * "Linear ReLU Dropout " + "Linear", 44_426),
+    cnn.PlainNet: (2 * POOLED + CONV + "Linear", 24_048),
+    cnn.FastNet: (2 * POOLED + CONV + POOLED + 2 * CONV + "Linear", 107_312),
+}
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_layers_follow_each_other_as_the_docstring_says(net):
+    model = net()
+    layers = [type(part).__name__ for part in model.modules() if not [*part.children()]]
+    assert (" ".join(layers), sum(p.numel() for p in model.parameters())) == LAYOUT[net]
+    assert all(part.p == 0 for part in model.modules() if isinstance(part, nn.Dropout))
+
+
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("count", [1, 5])
@@ -79,7 +95,8 @@ def test_pictures_of_any_size(net, size):
 
 
 def test_the_tutorial_net_knows_its_size():
-    assert cnn.TutorialNet(channels=3, size=32)(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    for size in (16, 32):
+        assert cnn.TutorialNet(channels=3, size=size)(torch.zeros(2, 3, size, size)).shape == (2, 10)
     with pytest.raises(ValueError, match=r"^size must be at least 16, got 12"):
         cnn.TutorialNet(size=12)
 
@@ -90,6 +107,7 @@ def test_a_residual_of_nothing_changes_nothing():
     nn.init.zeros_(zero.bias)
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(cnn.Residual(zero)(x), x)
+    torch.testing.assert_close(cnn.Residual(nn.ReLU(), nn.Identity())(x), x + x.relu())
 
 
 def test_asked_twice_a_picture_and_its_mirror_image_get_one_answer():

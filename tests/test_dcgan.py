@@ -151,6 +151,29 @@ def test_networks_keep_their_shapes_on_every_batch():
     assert discriminator(torch.randn(2, 28, 28, 1).permute(0, 3, 1, 2)).shape == (2,)
 
 
+def test_networks_are_laid_out_as_their_docstrings_say():
+    def layers(model):
+        return " ".join(type(part).__name__ for part in model.modules() if not [*part.children()])
+
+    assert layers(dcgan.Generator(1, (4, 3))) == (
+        "Linear Unflatten BatchNorm2d ReLU ConvTranspose2d BatchNorm2d ReLU ConvTranspose2d Tanh"
+    )
+    for norm, between, biases in (
+        ("batch", "BatchNorm2d", [True, False, False, True]),
+        ("none", "Identity", [True, True, True, True]),
+    ):
+        judge = dcgan.Discriminator((3, 4, 5), norm)
+        inner = f"Conv2d {between} LeakyReLU "
+        assert layers(judge) == "Conv2d LeakyReLU " + 2 * inner + "Flatten Linear"
+        learnt = [part for part in judge.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+        assert [part.bias is not None for part in learnt] == biases
+        x, sizes = torch.zeros(2, 1, 28, 28), []
+        for part in judge.layers[:-1]:
+            x = part(x)
+            sizes.append(x.shape[-1])
+        assert sorted(set(sizes), reverse=True) == [14, 7, 4]
+
+
 def test_a_class_changes_the_picture_and_the_judgement():
     torch.manual_seed(0)
     generator, discriminator = (
@@ -186,7 +209,8 @@ def small_game(**options) -> tuple[nn.Module, nn.Module, dcgan.Game]:
         dcgan.Generator(4, (4, 3), classes),
         dcgan.Discriminator((3, 4, 5), options.pop("norm", "batch"), classes),
     )
-    optimizers = [torch.optim.Adam(network.parameters(), 1e-3) for network in networks]
+    rate = options.pop("rate", 1e-3)
+    optimizers = [torch.optim.Adam(network.parameters(), rate) for network in networks]
     return *networks, dcgan.train(*networks, batches, tuple(optimizers), options.pop("steps", 9), **options)
 
 
@@ -251,6 +275,22 @@ def test_real_pictures_with_a_wrong_label_count_as_fakes():
         torch.testing.assert_close(ours, theirs - 0.1 * theirs.grad)
 
 
+def test_the_discriminator_pays_half_of_gamma_for_each_squared_slope():
+    torch.manual_seed(0)
+    discriminator = dcgan.Discriminator((3, 4, 5), "none")
+    twin = copy.deepcopy(discriminator)
+    real, fake = torch.rand(6, 1, 28, 28), torch.rand(6, 1, 28, 28)
+    moving = torch.optim.SGD(discriminator.parameters(), 0.1)
+    dcgan.discriminator_step(discriminator, moving, dcgan.HINGE, real, fake, r1=3.0)
+    seen = real.clone().requires_grad_()
+    on_real = twin(seen)
+    (slope,) = torch.autograd.grad(on_real.sum(), seen, create_graph=True)
+    hinge = F.relu(1 - on_real).mean() + F.relu(1 + twin(fake)).mean()
+    (hinge + 1.5 * slope.square().sum(dim=(1, 2, 3)).mean()).backward()
+    for ours, theirs in zip(discriminator.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs - 0.1 * theirs.grad)
+
+
 def test_a_wrong_label_is_any_but_the_right_one():
     labels = torch.arange(10).repeat(300)
     wrong = dcgan._other_labels(labels, 10)
@@ -274,6 +314,19 @@ def test_the_generator_half_step_leaves_the_discriminator_alone():
 def test_without_an_average_the_generator_ends_as_it_was_moved():
     plain, averaged = small_game(average=None)[0], small_game(average=0.9)[0]
     assert not torch.equal(plain.maps[0].weight, averaged.maps[0].weight)
+
+
+def test_the_average_begins_over_few_steps():
+    (moved, _, _), (averaged, _, _) = (small_game(average=average, steps=1) for average in (None, 0.98))
+    first = small_game(average=None, steps=1, rate=0.0)[0]
+    for mean, new, old in zip(averaged.parameters(), moved.parameters(), first.parameters(), strict=True):
+        torch.testing.assert_close(mean, 0.9 * new + 0.1 * old)
+
+
+def test_the_schedule_is_asked_for_each_step_from_0():
+    asked = []
+    small_game(schedule=lambda step, steps: asked.append((step, steps)) or 1.0, steps=3)
+    assert asked == [(0, 3), (1, 3), (2, 3)]
 
 
 def test_rates_are_put_back():
@@ -310,6 +363,8 @@ def test_slerp_of_parallel_vectors_is_the_straight_line():
 def test_truncated_noise_is_scipys(limit):
     noise = dcgan.truncated_noise(400, 50, limit, generator_of(0))
     assert noise.abs().max() <= limit
+    torch.manual_seed(1)  # which has no say
+    assert torch.equal(dcgan.truncated_noise(400, 50, limit, generator_of(0)), noise)
     assert stats.kstest(noise.flatten().numpy(), stats.truncnorm(-limit, limit).cdf).pvalue > 0.01
 
 
@@ -322,6 +377,7 @@ asked = dcgan.Generator(4, (4, 3), classes=10)
     [
         (lambda: generator(torch.randn(2, 5)), ValueError, "z must be noise of shape (N, 4), got (2, 5)"),
         (lambda: generator(torch.randn(4)), ValueError, "z must be noise"),
+        (lambda: dcgan.spectral_norm(nn.ReLU()), ValueError, "a ReLU has none"),
         (lambda: discriminator(torch.randn(2, 1, 32, 32)), ValueError, "x must be pictures of shape (N, 1, 28, 28)"),
         (lambda: asked(torch.randn(2, 4)), ValueError, "needs one for each picture, from 0 to 9"),
         (lambda: asked(torch.randn(2, 4), torch.tensor([0, 10])), ValueError, "between 0 and 9, got 0 to 10"),

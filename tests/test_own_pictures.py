@@ -203,6 +203,15 @@ def test_the_more_uneven_the_ground_the_more_counts_as_ground(unevenness, speck,
     assert columns.max() - columns.min() + 1 == width
 
 
+@pytest.mark.parametrize(("darker", "lighter"), [(90, 100), (100, 90), (60, 100), (100, 60)])
+def test_of_what_there_is_more_has_been_drawn(darker, lighter):
+    x = np.full((100, 100), 128, np.uint8)
+    x[10:20, 10:20] -= darker  # far to the upper left
+    x[70:90, 75:80] += lighter  # far to the lower right: as many pixels, in another shape
+    prepared = own_pictures.prepare(Image.fromarray(x))[0]
+    assert (prepared > 0).sum() == (28 * 28 if darker > lighter else 28 * 7)
+
+
 @pytest.mark.parametrize("difference", [7, 8])
 def test_a_difference_of_8_levels_is_something(difference):
     x = np.full((30, 30), 100, np.uint8)
@@ -215,10 +224,10 @@ def test_a_difference_of_8_levels_is_something(difference):
 
 
 def test_a_small_item_is_enlarged_as_pytorch_does():
-    item = np.random.default_rng(0).integers(20, 200, (14, 7)).astype(np.uint8)
+    item = np.random.default_rng(0).integers(20, 200, (16, 8)).astype(np.uint8)
     item[0, 0] = item[-1, -1] = 200
     x = np.zeros((40, 40), np.uint8)
-    x[9:23, 12:19] = item
+    x[9:25, 12:20] = item
     whites = np.where(item > 25, item, 0) * (255 / np.percentile(item[item > 25], 99))
     whites = torch.from_numpy(whites.clip(0, 255).astype(np.uint8)).float()
     expected = torch.nn.functional.interpolate(whites[None, None], size=(28, 14), mode="bilinear")[0, 0]

@@ -211,6 +211,45 @@ def test_watch_measures_what_it_is_given_and_leaves_no_trace():
         training.Watch(0)
 
 
+def test_what_a_history_says():
+    assert repr(training.History([0.5, 0.25, 0.1], [0.1] * 3)) == "History of 3 steps"
+    measured = training.History([0.5, 0.25], [0.1] * 2, [0.5, 0.75, 0.6], [1, 2, 3])
+    assert repr(measured) == "History of 2 steps, best validation accuracy 0.7500"
+
+
+def test_the_rate_is_held_for_half_of_the_steps_and_falls():
+    assert [training.hold_then_fall(step, 8) for step in range(8)] == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25]
+
+
+def test_callbacks_see_the_step_the_model_and_the_history():
+    seen, model = [], net()
+    training.fit(model, batches(), sgd(model), 3, callbacks=[lambda *each: seen.append((each[:2], len(each[2].loss)))])
+    assert seen == [((step, model), step) for step in (1, 2, 3)]
+
+
+def test_of_an_error_in_the_model_the_first_line_is_told():
+    model = net()
+
+    def stumbles(*_):
+        raise RuntimeError("one\ntwo")
+
+    with pytest.raises(ValueError, match=r"^batches: model or loss failed on pictures of shape \(8, 1, 8, 8\): one$"):
+        training.fit(model, batches(), sgd(model), 3, loss=stumbles)
+
+
+def test_a_model_without_parameters_can_be_asked():
+    logits, labels = training.predict(nn.Flatten(), batches())
+    assert logits.shape == (60, 64) and labels.shape == (60,)
+
+
+@pytest.mark.parametrize(("cap", "left"), [("1", 1), ("3", 3), ("9", 5), ("0", 1), (None, 5)])
+def test_steps_as_capped(monkeypatch, cap, left):
+    monkeypatch.delenv("COURSE_MAX_STEPS", raising=False)
+    if cap is not None:
+        monkeypatch.setenv("COURSE_MAX_STEPS", cap)
+    assert training.capped(5) == left
+
+
 def test_steps_may_be_capped_from_outside(monkeypatch):
     monkeypatch.setenv("COURSE_MAX_STEPS", "3")
     model = net()
@@ -331,21 +370,30 @@ def test_the_best_weights_so_far_survive_a_stop(tmp_path):
     assert all(torch.equal(seen[8][name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_a_finished_training_is_only_loaded(tmp_path):
+def test_a_finished_training_is_only_loaded(tmp_path, capsys):
     file = tmp_path / "run.safetensors"
     first, second = net(), net(1)
     history = training.fit(first, batches(), sgd(first), steps=10, validation=batches(), checkpoint=file)
     again = training.fit(second, batches(), sgd(second), steps=10, validation=batches(), checkpoint=file)
     assert again == history
     assert same_weights(first, second)
+    assert "run.safetensors: this training has ended, and is loaded; delete the file" in capsys.readouterr().out
 
 
 def test_the_stop_button_ends_after_the_step_and_says_so(capsys):
     model = net()
     history = training.fit(model, batches(), sgd(model), steps=50, callbacks=[press_stop_after(7)])
     assert len(history.loss) == 7
-    assert "Stopped after step 7 of 50; the model keeps what it has learnt." in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith("Stopped after step 7 of 50; the model keeps what it has learnt.\n")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_where_there_is_a_checkpoint_it_says_how_to_go_on(tmp_path, capsys):
+    model, file = net(), tmp_path / "run.safetensors"
+    training.fit(model, batches(), sgd(model), 50, callbacks=[press_stop_after(7)], checkpoint=file)
+    assert capsys.readouterr().out.endswith(" To go on, run it again: run.safetensors remembers.\n")
+    training.fit(model, batches(), sgd(model), 50, callbacks=[press_stop_after(1)], checkpoint=file)
+    assert "run.safetensors: going on after step 7 of 50" in capsys.readouterr().out
 
 
 def test_pressed_twice_it_raises():
@@ -436,6 +484,22 @@ def test_what_load_gives_is_what_fit_handed_over(tmp_path):
     training.fit(model, batches(), sgd(model), 30, callbacks=[press_stop_after(12)], **options)
     training.load(other, file)
     assert same_weights(model, other)
+
+
+@pytest.mark.parametrize("average", [None, 0.8])
+def test_what_load_gives_of_a_training_that_has_ended(tmp_path, average):
+    file = tmp_path / "run.safetensors"
+    model, other = net(), net(1)
+    training.fit(model, batches(), sgd(model), 12, average=average, checkpoint=file)
+    training.load(other, file)
+    assert same_weights(model, other)
+
+
+def test_a_file_of_weights_alone_is_no_training_to_go_on_with(tmp_path):
+    model, file = net(), tmp_path / "weights.safetensors"
+    training.save(model, file)
+    with pytest.raises(checkpoints.CheckpointError, match=r"^checkpoint weights.safetensors was left by another"):
+        training.fit(model, batches(), sgd(model), 3, checkpoint=file)
 
 
 def test_an_exception_leaves_modes_rates_and_the_stop_button_as_they_were():

@@ -194,6 +194,11 @@ def test_the_hybrid_is_a_vit_on_the_maps_of_its_stem(size, tokens):
     torch.testing.assert_close(model(x), on_maps(model.stem(x)))
 
 
+def test_the_hybrid_has_no_bias_before_a_norm_and_hands_its_options_on():
+    assert sum(p.numel() for p in vit.HybridViT().parameters()) == 105_594
+    assert vit.HybridViT(positions="none").positions is None
+
+
 # --- Positions for another size -----------------------------------------------------------------------------
 
 
@@ -228,6 +233,8 @@ x = torch.zeros(2, 1, 28, 28)
         (lambda: vit.patchify(x, 5), "patch_size must divide the picture"),
         (lambda: vit.patchify(x, (7, 3)), "patch_size must divide the picture"),
         (lambda: vit.patchify(x, 0), "patch_size must divide the picture"),
+        (lambda: vit.patchify(x, (0, 7)), "patch_size must divide the picture"),
+        (lambda: vit.patchify(x, (7, 0)), "patch_size must divide the picture"),
         (lambda: vit.patchify(x, (7, 7, 7)), "a size must be"),
         (lambda: vit.patchify(x[0], 7), "x must have shape"),
         (lambda: vit.unpatchify(torch.zeros(1, 15, 49), 7, 28), "patches must have shape"),
