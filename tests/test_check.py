@@ -303,7 +303,7 @@ def test_stub_is_not_attempted():
 def test_stub_line_left_standing_is_pointed_out():
     verdict = check(answer("result = image * 2\nraise NotImplementedError"))
     assert verdict.state == "failed"
-    assert "take it out" in repr(verdict)
+    assert verdict.details[-1] == "The line `raise NotImplementedError` still stands in your answer: take it out."
 
 
 def test_fault_left_as_it_was_is_not_attempted():
@@ -460,6 +460,32 @@ def test_solution_can_be_pasted_and_passes():
 def test_mistake_is_seen_behind_a_forgotten_dtype():
     both = RIGHT.replace(", dtype=image.dtype", "").replace("* kernel)", "* kernel.flip(0, 1))")
     assert "turned by 180 degrees" in repr(check(typed(both, "cross_correlate2d")))
+
+
+@pytest.mark.parametrize("mistake", EXERCISES["equivariance_error"].mistakes, ids=lambda m: m.function.__name__)
+def test_mistake_is_seen_in_a_tensor_without_axes_where_a_number_is_asked_for(mistake):
+    def equivariance_error(f, x, shift, stride):
+        return torch.tensor(mistake.function(f, x, shift, stride))
+
+    assert mistake.sentence in check(equivariance_error).details
+
+
+@pytest.mark.parametrize("odd", [torch.zeros(1), torch.zeros(2), torch.tensor(1j), [0.0], None, "none"])
+def test_what_is_no_number_is_told_where_one_is_asked_for(odd):
+    def equivariance_error(f, x, shift, stride):
+        return odd
+
+    case, wrong, *more = check(equivariance_error).details
+    assert case == "a convolution: f=convolution_3x3, x (1, 1, 8, 18), shift=3, stride=1"
+    assert wrong.startswith("nothing came back" if odd is None else "expected a number, yours is ")
+    assert not more
+
+
+@pytest.mark.parametrize("count", [200, 201])
+def test_what_is_printed_is_told_up_to_200_characters(count):
+    said = check(answer(f"print('x ' * {count // 2} + 'x' * {count % 2}, end='')\nreturn image")).details[-1]
+    printed = " ".join(["x"] * 100)
+    assert said == f"it printed: {printed}" + (" … (201 characters in all)" if count > 200 else "")
 
 
 def test_use_is_ours_until_theirs_is_right(capsys):

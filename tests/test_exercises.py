@@ -88,14 +88,6 @@ def test_every_mistake_is_rejected_with_its_own_sentence(name, mistake):
     assert not others & set(verdict.details)
 
 
-@pytest.mark.parametrize("mistake", mistakes_of("equivariance_error").values(), ids=lambda m: m.function.__name__)
-def test_a_number_in_a_tensor_without_axes_is_recognised_too(mistake):
-    def equivariance_error(f, x, shift, stride):
-        return torch.tensor(mistake.function(f, x, shift, stride))
-
-    assert mistake.sentence in check(equivariance_error).details
-
-
 @pytest.mark.parametrize("name", EXERCISES)
 def test_cases_tell_every_pair_of_mistakes_apart(name):
     """By their outcomes, not only by the order in which they are tried; twins must share one sentence."""
