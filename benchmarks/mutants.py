@@ -52,6 +52,8 @@ REASONS = {  # why a change makes no difference, by what stands in the line that
     r"bias=None|memory_format=": "None is as false as False; another layout holds the same numbers",
     r"cosine_similarity\(a, b.*clamp": "rounding alone could carry a cosine beyond 1",
     r"(?m:^ *\+ +\w+: \w+ = )": "a default: held by comparing signatures, which mutmut's wrapper hides",
+    r"drawn = \[\] if": "drawn ones count only where all named ones are right",
+    r"isinstance\(before, Tensor\) and": "both are tensors, or neither is",
     r"recognise\(exercise, tries, \)": "what was remembered is worked out again",
     r"bar\(1": "where the bar begins",
     r"thumbnail\(|draft\(": "how a large picture is made smaller on the way, for memory",
