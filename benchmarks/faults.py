@@ -101,8 +101,8 @@ FAULTS = (
     Fault(
         "04_generalization",
         "L1 on the biases too",
-        "weights = (p.abs().sum() for p in model.parameters() if p.dim() > 1)",
-        "weights = (p.abs().sum() for p in model.parameters())",
+        "sum(p.abs().sum() for p in model.parameters() if p.dim() > 1)",
+        "sum(p.abs().sum() for p in model.parameters())",
     ),
     Fault(
         "04_generalization",
