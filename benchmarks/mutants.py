@@ -38,7 +38,8 @@ TESTS = {  # of a module; test_NAME.py where nothing is said
     "checkpoints": ["test_training.py", "test_pretrained.py"],
     "cnn": ["test_cnn.py", "test_ruler.py"],
     "training": ["test_training.py", "test_optimizers.py"],
-    **{f"exercises/{name}": ["test_check.py"] for name in ("checking", "comparing", "exercise", "memory", "running")},
+    **{f"exercises/{name}": ["test_check.py"] for name in ("checking", "memory", "running")},
+    **{f"exercises/{name}": [f"test_{name}.py", "test_check.py"] for name in ("comparing", "exercise")},
 }
 TOO_LONG = "tests/test_check.py::test_solution_can_be_pasted_and_passes"  # a minute for each mutant that survives
 REASONS = {  # why a change makes no difference, by what stands in the line that was changed
