@@ -58,9 +58,9 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
         ["pytest", *OF_A_CLASS, "-n", "2", "--dist", "loadfile"],
     )
     stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
-    two = ["-n", "2", *pick]
-    answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", *two])
-    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", *two])
+    answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", "-n", "2", *pick])
+    # A browser waits for half of its time, for pages and for kernels: three keep two cores busy.
+    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", "-n", "3", *pick])
 
     if quick:
         return [style, blocks]
