@@ -13,6 +13,8 @@ DIFFERENCES = {
     "numbers, near enough": (1.0, 1.00009, None),
     "numbers, too far": (1.0, 1.0002, "expected 1, yours 1.0002"),
     "numbers": (1.5, -2.25, "expected 1.5, yours -2.25"),
+    "as many digits as are needed": (1 / 3, 0.334567, "expected 0.3333, yours 0.3346"),
+    "nine digits where four are alike": (1.0, 1.00020001234, "expected 1, yours 1.00020001"),
     "numbers around 0, near enough": (0.0, 9e-7, None),
     "numbers around 0": (0.0, 2e-6, "expected 0, yours 2e-06"),
     "nan, as it should be": (nan, nan, None),
@@ -41,6 +43,12 @@ DIFFERENCES = {
     "around 0, near enough": (torch.zeros(1), torch.full((1,), 9e-6), None),
     "around 0": (torch.zeros(1), torch.full((1,), 2e-5), "expected [0], yours [2e-05]"),
     "whole numbers in tensors": (torch.tensor([3]), torch.tensor([4]), "expected [3], yours [4]"),
+    "large whole numbers": (torch.tensor([123456]), torch.tensor([654321]), "expected [123456], yours [654321]"),
+    "twelve numbers": (
+        torch.zeros(12),
+        torch.ones(12),
+        f"expected [{', '.join('0' * 12)}], yours [{', '.join('1' * 12)}]",
+    ),
     "of two axes": (torch.eye(2), torch.ones(2, 2), "expected [[1, 0], [0, 1]], yours [[1, 1], [1, 1]]"),
     "many numbers": (
         torch.zeros(13),
@@ -95,6 +103,12 @@ ALIKE = {
     "numbers": (Outcome(1.0), Outcome(1.00005), True),
     "numbers that differ": (Outcome(1.0), Outcome(1.1), False),
     "a number and a whole one": (Outcome(1.0), Outcome(1), False),
+    "a number and several things": (Outcome(1.0), Outcome({"a": 1.0}), False),
+    "a number and a word": (Outcome(1.0), Outcome("rows"), False),
+    "words": (Outcome("rows"), Outcome("rows"), True),
+    "words that differ": (Outcome("rows"), Outcome("columns"), False),
+    "whole numbers": (Outcome(3), Outcome(3), True),
+    "whole numbers that differ": (Outcome(3), Outcome(4), False),
     "tensors": (Outcome(ones), Outcome(ones + 5e-5), True),
     "tensors that differ": (Outcome(ones), Outcome(ones + 0.1), False),
     "a tensor and a list": (Outcome(ones), Outcome([1.0, 1.0]), False),
@@ -127,8 +141,15 @@ def test_a_forgotten_dtype_may_count_or_not():
     assert same(Outcome(1.0), Outcome(1.01), tolerance=0.02) and same(one, Outcome(1.01 * ones), tolerance=0.02)
 
 
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
 def test_errors_are_told_in_a_line():
     assert say_error(ValueError("two\n  lines")) == "ValueError: two lines"
     assert say_error(ValueError("x" * 400)) == "ValueError: " + "x" * 300
+    assert say_error(RecursionError()) == "RecursionError: it calls itself again and again"
+    assert say_error(Unprintable()) == "Unprintable: (its message cannot be printed)"
     assert say_error(MemoryError()) == "MemoryError: it asks for more than 2 GB of memory"
     assert say_error(RuntimeError("[enforce fail] can't allocate memory: x")).startswith("MemoryError: it asks for")
