@@ -470,6 +470,8 @@ def test_the_exercises_own_judge_and_trial_have_their_say():
     assert case.startswith("30 places, 5 folds: count=30, folds=5") and "expected" in wrong
     odd = check(answer("return 3", "k_fold", "count, folds, generator"))
     assert odd.state == "failed" and "TypeError" in repr(odd)
+    unfit = check(answer("return 'far'", "reparameterize", "mu, logvar"))  # nothing that the judge could look at
+    assert unfit.state == "failed" and "Error: " in unfit.details[1]
     epoch = check(answer("return 0.0", "train_one_epoch", "model, batches, optimizer"))
     first = "one batch: net=linear_net, images (4, 1, 3, 4), labels (4,), batch_size=4, handed_over_in_eval=False"
     assert epoch.details[0] == first
