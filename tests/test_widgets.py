@@ -180,7 +180,7 @@ def test_gradient_descent_diverges_beyond_the_line(rate, falls):
     explorer.rate.value = rate
     across = explorer.path()[:, 1].abs()
     assert (across[-1] < across[0]).item() is falls
-    assert f"{1 - rate * 20:.3g}" in explorer.sentence.value
+    assert f"= −{rate * 20 - 1:.3g} (the noise" in explorer.sentence.value
 
 
 def test_every_control_of_the_ravine_redraws():
