@@ -44,7 +44,7 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
     """The parts to run: all, those of one lesson, or those that need no training."""
     of_lesson = [name for name, exercise in EXERCISES.items() if lesson and exercise.lesson == lesson.stem]
     pick = ["-k", " or ".join([lesson.name[:3], *of_lesson])] if lesson else []  # "03_ or cross_entropy or ..."
-    notebooks = [str(path.relative_to(ROOT)) for path in ([lesson] if lesson else lessons())]
+    notebooks = [str(path.relative_to(ROOT)) for path in ([lesson] if lesson else reversed(lessons()))]
     nbval = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=600"]
     style = Part("style", "code and notebooks as ruff likes them", ["ruff", "check", "."])
     blocks = Part(
@@ -57,7 +57,9 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
         "released, graded in isolation, served",
         ["pytest", *OF_A_CLASS, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"],
     )
-    stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks])
+    # Two lessons with a thread each end sooner than one after the other with two; the last ones take longest.
+    side_by_side = [] if lesson else ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks, *side_by_side])
     answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", "-n", "2", *pick])
     # A browser waits for half of its time, for pages and for kernels: three keep two cores busy.
     seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", "-n", "3", *pick])
