@@ -61,8 +61,7 @@ def parts(lesson: Path | None, quick: bool) -> list[Part]:
     side_by_side = [] if lesson else ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     stored = Part("notebooks", "what they give is what they store", ["pytest", *nbval, *notebooks, *side_by_side])
     answered = Part("answers", "notebooks solved and mistaken", ["pytest", "tests/test_notebooks.py", "-n", "2", *pick])
-    # A browser waits for half of its time, for pages and for kernels: three keep two cores busy.
-    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", "-n", "3", *pick])
+    seen = Part("browser", "notebooks in JupyterLab, moved", ["pytest", "tests/test_browser.py", "-n", "2", *pick])
 
     if quick:
         return [style, blocks]
