@@ -387,7 +387,7 @@ def test_the_decoder_has_the_widths_the_other_way_round(network):
 
 
 def test_a_new_model_begins_from_the_mean_picture():
-    images = data.fashion_mnist()[0].images[:2000]
+    images = data.fashion_mnist()[0].images[:2000].clone()
     images[:, 0, 0, 0], images[:, 0, 0, 1] = 255, 0  # nobody is surer than 0.995
     mean = (images / 255).mean(dim=0)
     for model in (vae.VAE(4, (8,)), vae.VAE(4, (8,), vae.Logistic()), vae.Autoencoder(4, (8,))):

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from .. import palette
-from .comparing import difference, same, say_error
+from .comparing import as_number, difference, same, say_error
 from .exercise import Case, Exercise, body_of
 from .running import Forbidden, Outcome, TimeLimit, misfit, own_line, run
 
@@ -134,20 +134,14 @@ def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] =
 
     ``do`` as in ``verdict_of``.
     """
-    came = [_as_number(t.came) if isinstance(t.expected.value, float) else t.came for t in tries]
+    number = isinstance(tries[0].expected.value, float)  # is one asked for?
+    came = [replace(t.came, value=as_number(t.came.value)) if number else t.came for t in tries]
     for any_dtype in (False, True):
         for mistake in exercise.mistakes:
             did = (do(mistake.function, exercise, t.case) for t in tries)
             if all(same(c, d, exercise.tolerance, any_dtype) for c, d in zip(came, did, strict=True)):
                 return mistake.sentence
     return None
-
-
-def _as_number(outcome: Outcome) -> Outcome:
-    """Where a number is asked for, a tensor without axes is as good as one."""
-    value = outcome.value
-    lone = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
-    return replace(outcome, value=float(value)) if lone else outcome
 
 
 def not_attempted(answer: Callable, exercise: Exercise) -> bool:

@@ -55,6 +55,12 @@ def same(one: Outcome, other: Outcome, tolerance: float = 0.0, any_dtype: bool =
     return all(_alike(a, b, tolerance, any_dtype) for a, b in pairs)
 
 
+def as_number(value: Any) -> Any:
+    """The number in a real tensor without axes, (), which is as good as one; any other ``value`` as it is."""
+    lone = isinstance(value, Tensor) and value.dim() == 0 and not value.is_complex()
+    return value.item() if lone else value
+
+
 def say_error(error: BaseException) -> str:
     """An error as one line, whatever the error does when it is printed."""
     if isinstance(error, TimeLimit):
@@ -105,8 +111,7 @@ def _whole_numbers(expected: int, came: Any) -> str | None:
 
 
 def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
-    if isinstance(came, Tensor) and came.numel() == 1 and came.dim() == 0 and not came.is_complex():
-        came = came.item()
+    came = as_number(came)
     if isinstance(came, bool) or not isinstance(came, numbers.Real):
         return f"expected a number, yours is {_article(came)}"
     close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance, 1e-6))
