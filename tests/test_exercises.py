@@ -1,4 +1,7 @@
-"""The table exercise by mistake: every mistake is rejected with its own sentence, every right answer passes."""
+"""Each exercise: what is right passes, what is wrong does not, and its cases tell its mistakes apart.
+
+That each mistake gets its own sentence is tried in a lesson's kernel: see test_notebooks.py.
+"""
 
 import inspect
 import itertools
@@ -7,7 +10,6 @@ import math
 import subprocess
 import sys
 import types
-from functools import partial
 
 import numpy as np
 import pytest
@@ -22,11 +24,10 @@ from course_utils import convolution, metrics, vae
 from course_utils.exercises import EXERCISES, check, checking, source_of
 from course_utils.exercises.checking import argument_names, outcome_of, try_case, wrong_with
 from course_utils.exercises.comparing import difference, same
+from tests.remembering import IN_CHECKING, remembered
 
 # What one of the mistakes of lesson 07 makes PyTorch say.
 pytestmark = pytest.mark.filterwarnings("ignore:Using backward.. with create_graph:UserWarning")
-
-TABLE = [(name, mistake.function.__name__) for name, exercise in EXERCISES.items() for mistake in exercise.mistakes]
 
 
 def typed(source: str, name: str):
@@ -57,41 +58,8 @@ def test_what_an_optimizer_loads_is_there_after_the_first():
 
 @pytest.fixture(autouse=True)
 def what_the_courses_functions_do_is_remembered(monkeypatch):
-    """check compares each answer with ours and with every mistake: on a named case they do the same each time."""
-    monkeypatch.setattr(checking, "verdict_of", partial(checking.verdict_of, do=remembered))
-    monkeypatch.setattr(checking, "outcome_of", with_ours_remembered)
-
-
-REMEMBERED = {}
-
-
-def remembered(function, exercise, case):
-    key = function, exercise.name, case.name
-    if case.name == "drawn inputs":
-        return outcome_of(function, exercise, case)
-    if key not in REMEMBERED:
-        REMEMBERED[key] = outcome_of(function, exercise, case)
-    return REMEMBERED[key]
-
-
-def with_ours_remembered(function, exercise, case, not_allowed=None):
-    if function is exercise.reference and not_allowed is None:
-        return remembered(function, exercise, case)
-    return outcome_of(function, exercise, case, not_allowed)
-
-
-def mistakes_of(name):
-    return {mistake.function.__name__: mistake for mistake in EXERCISES[name].mistakes}
-
-
-@pytest.mark.parametrize(("name", "mistake"), TABLE)
-def test_every_mistake_is_rejected_with_its_own_sentence(name, mistake):
-    chosen = mistakes_of(name)[mistake]
-    verdict = check(typed(source_of(chosen.function, name), name))
-    assert verdict.state == "failed"
-    others = {m.sentence for m in EXERCISES[name].mistakes} - {chosen.sentence}
-    assert chosen.sentence in verdict.details
-    assert not others & set(verdict.details)
+    for name, function in IN_CHECKING.items():
+        monkeypatch.setattr(checking, name, function)
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -18,7 +18,7 @@ from torch import nn
 
 from course_utils.exercises import EXERCISES, source_of
 from course_utils.exercises.exercise import Exercise, Mistake
-from course_utils.lessons import lessons
+from course_utils.lessons import ROOT, lessons
 from tests.lesson_notebooks import code_cells, execute, tagged
 
 each_lesson = pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
@@ -71,7 +71,10 @@ def misdiagnosed(notebook: NotebookNode, exercises: Iterable[Exercise]) -> list[
         )
         for exercise, mistake in tries
     ]
-    cells = [*copy.deepcopy(setup_cells(notebook)), *(cell for attempt in attempts for cell in attempt)]
+    remember = new_code_cell(
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests import remembering\nremembering.begin()"
+    )
+    cells = [*copy.deepcopy(setup_cells(notebook)), remember, *(cell for attempt in attempts for cell in attempt)]
     execute(new_notebook(cells=cells), allow_errors=True)
 
     complaints = []
