@@ -3,8 +3,9 @@
 ``python -m benchmarks.gans`` trains all sides, five seeds each, and measures 10,000 samples of each against the 10,000
 test pictures by the course's ruler (``cnn.quality``). ``--validation`` measures 5,000 against the validation pictures:
 that is what was chosen by. ``--cures`` makes three failures happen and tries every cure on each; with ``--write`` the
-table goes to data/measured/gan_cures.csv as well, where lesson 07 draws it from. ``--truncation`` measures the shipped
-generator with the tails of its noise cut off. The tables it printed are in README.md in this folder.
+table goes to data/measured/gan_cures.csv as well, where lesson 07 draws it from. ``--rates`` trains as lesson 07 does,
+with rates that fall and with rates that do not. ``--truncation`` measures the shipped generator with the tails of its
+noise cut off. The tables it printed are in README.md in this folder.
 """
 
 import argparse
@@ -310,6 +311,24 @@ def truncation() -> None:
         )
 
 
+def rates(train, seeds: list[int], steps: int) -> None:
+    """What the falling rate brings: the share of noise, and how far the film's last picture is from the one before."""
+    print("| rates | share of noise | class entropy | last change of a pixel, grey levels |")
+    print("|---|--:|--:|--:|")
+    for name, recipe in (
+        ("fall in the second half", OURS),
+        ("the same all along", replace(OURS, schedule=training.constant)),
+    ):
+        found, changes = [], []
+        for seed in seeds:
+            noise = torch.randn(32, 64, generator=torch.Generator().manual_seed(1))  # the film of lesson 07
+            generator, game = recipe.train(train, steps, seed, noise=noise)
+            found.append(cnn.quality(samples(generator, 10_000)))
+            changes.append((game.film[-1].float() - game.film[-2].float()).abs().mean().item())
+        shares, entropies = [100 * one.share for one in found], [100 * one.entropy for one in found]
+        print(f"| {name} | {summary(shares)} | {summary(entropies)} | {summary(changes)} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gans", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=90, help="of training, for each side and seed")
@@ -318,6 +337,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="the rows with this in their names")
     parser.add_argument("--validation", action="store_true", help="measure against the validation pictures, to choose")
     parser.add_argument("--cures", action="store_true", help="every cure on every failure")
+    parser.add_argument("--rates", action="store_true", help="lesson 07's training with rates that do not fall")
     parser.add_argument("--truncation", action="store_true", help="the shipped generator with noise cut off")
     parser.add_argument("--scale", action="store_true", help="what the ruler says of pictures no network made")
     parser.add_argument("--write", action="store_true", help="keep what --cures gives for lesson 07")
@@ -331,6 +351,8 @@ def main() -> None:
     print("in %: mean (standard deviation) over the seeds.\n")
     if asked.scale:
         scale()
+    elif asked.rates:
+        rates(train, asked.seeds, asked.steps or 3300)
     elif asked.truncation:
         truncation()
     elif asked.cures:

@@ -36,7 +36,8 @@ DIFFERENCES = {
     "several things": ({"a": 1.0, "b": 2}, {"a": 1.0, "b": 3}, "b: expected 2, yours 3"),
     "several things, the same": ({"a": 1.0, "b": torch.ones(2)}, {"a": 1.0, "b": torch.ones(2)}, None),
     "tensors, near enough": (torch.ones(3), torch.full((3,), 1.00009), None),
-    "tensors, too far": (torch.ones(3), torch.full((3,), 1.0003), "expected [1, 1, 1], yours [1, 1, 1]"),
+    "tensors, too far": (torch.ones(2), torch.tensor([1, 1.5]), "expected [1, 1], yours [1, 1.5]"),
+    "tensors that read alike": (torch.ones(2), torch.tensor([1, 1 + 2**-12]), "expected [1, 1], yours [1, 1.00024414]"),
     "float64 is held more strictly": (torch.ones(1).double(), torch.ones(1).double() + 2e-9, "expected [1], yours [1]"),
     "float64, near enough": (torch.ones(1).double(), torch.ones(1).double() + 5e-10, None),
     "float16, near enough": (torch.ones(1).half(), torch.full((1,), 1.009).half(), None),
@@ -57,7 +58,11 @@ DIFFERENCES = {
     ),
     "another shape": (torch.ones(2), torch.ones(3), "expected shape (2,), yours (3,)"),
     "another dtype": (torch.ones(2), torch.ones(2).double(), "expected torch.float32, yours torch.float64"),
-    "nans": (torch.ones(3), torch.tensor([1, nan, nan]), "2 of 3 numbers are nan (0/0, or inf - inf)"),
+    "nans": (
+        torch.ones(3),
+        torch.tensor([1, nan, nan]),
+        "2 of 3 numbers are nan (0/0, inf - inf, or a log, root or arccos of what has none)",
+    ),
     "nans, as they should be": (torch.tensor([nan, 1]), torch.tensor([nan, 1]), None),
     "other nans": (torch.tensor([nan, 1.0]), torch.tensor([1.0, nan]), "expected [nan, 1], yours [1, nan]"),
     "an array": (

@@ -1,10 +1,13 @@
 """An exercise as it is declared: its cases, what it may not be, and the code of an answer."""
 
+import ast
+import linecache
+
 import pytest
 import torch
 from torch import nn
 
-from course_utils.exercises.exercise import Case, Draw, Exercise, body_of
+from course_utils.exercises.exercise import Case, Draw, Exercise, body_of, source_of, statements_of
 from tests.test_check import answer
 
 
@@ -30,6 +33,7 @@ def test_cases_are_drawn_from_a_seed():
     assert normal.shape == (2, 3) and normal.dtype == torch.float32
     assert greys.shape == (4,) and greys.dtype == torch.uint8
     assert isinstance(whole, int)
+    assert torch.equal(normal, Draw(0)(2, 3))
     drawn = declared().drawn_cases()
     assert len(drawn) == 20 and {case.name for case in drawn} == {"drawn inputs"}
     assert len({tuple(case.arguments[0].tolist()) for case in drawn}) == 20
@@ -67,3 +71,34 @@ def test_bodies_without_docstring_comments_and_layout():
     assert body_of(len) is None
     assert len(body_of(nn.Linear)) > 4
     assert body_of(type("Odd", (), {})) is None and body_of(type("Odd", (), {"size": len, "f": one})) == body_of(one)
+
+
+def test_a_function_whose_source_is_gone_has_no_body():
+    linecache.cache["<gone>"] = 1, None, ["# nothing here any more\n"], "<gone>"
+    cell = {}
+    exec(compile("def f(x):\n    return x\n", "<gone>", "exec"), cell)
+    assert body_of(cell["f"]) is None
+
+
+def test_statements_of_a_class_are_those_of_its_methods():
+    one, two, both = (
+        ast.parse(source).body[0]
+        for source in (
+            "def f(x):\n    return x",
+            "def g(x):\n    'Words.'\n    return 2 * x",
+            "class Both:\n    size = 1\n    def f(x): return x\n    def g(x): return 2 * x",
+        )
+    )
+    assert len(statements_of(one)) == len(statements_of(two)) == 1
+    assert statements_of(both) == statements_of(one) + statements_of(two)
+
+
+def again(x):
+    def again(x):
+        return x
+
+    return again(x)
+
+
+def test_only_the_definition_itself_is_renamed():
+    assert source_of(again, "answer").splitlines()[:2] == ["def answer(x):", "    def again(x):"]

@@ -748,8 +748,8 @@ def optimal_discriminator_by_the_larger_of_the_two(log_p, log_q):
     return (log_p - torch.logaddexp(log_p, log_q)).exp()
 
 
-def discriminator_loss_in_one_batch(D, real, fake):
-    logits = D(torch.vstack([real, fake.clone().detach()]))
+def discriminator_loss_of_all_logits_in_a_row(D, real, fake):
+    logits = torch.hstack([D(real), D(fake.clone().detach())])
     s = torch.where(torch.arange(len(logits)) < len(real), -logits, logits)
     return sum(part.mean() for part in F.softplus(s).split([len(real), len(fake)]))
 
@@ -910,7 +910,7 @@ UNUSUAL = {
     "importance_bound": importance_bound_draw_by_draw,
     "auroc": auroc_by_searching_sorted_scores,
     "optimal_discriminator": optimal_discriminator_by_the_larger_of_the_two,
-    "discriminator_loss": discriminator_loss_in_one_batch,
+    "discriminator_loss": discriminator_loss_of_all_logits_in_a_row,
     "generator_loss": generator_loss_as_a_cross_entropy_of_two_classes,
     "overlaps": overlaps_output_by_output,
     "discriminator_step": discriminator_step_in_two_backwards,

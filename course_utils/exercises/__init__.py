@@ -100,7 +100,7 @@ def hint(exercise: str | Callable) -> Note:
     chosen = _find(exercise)
     step = min(_hints_given[chosen.name], len(chosen.hints) - 1)
     _hints_given[chosen.name] += 1
-    last = f"\nThat was the last one; solution({chosen.name}) shows ours, but not in an assignment."
+    last = f"\nThat was the last one; solution({chosen.name}) shows ours (not in a copy that is graded)."
     after = "" if step + 1 < len(chosen.hints) else last
     return Note(f"Hint {step + 1} of {len(chosen.hints)}: {chosen.hints[step]}{after}")
 

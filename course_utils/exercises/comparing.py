@@ -94,13 +94,14 @@ def _tensors(expected: Tensor, came: Any, tolerance: float) -> str | None:
     if close.all():
         return None
     if came.is_floating_point() and came.isnan().any() and not expected.isnan().any():
-        return f"{int(came.isnan().sum())} of {came.numel()} numbers are nan (0/0, or inf - inf)"
+        why = "0/0, inf - inf, or a log, root or arccos of what has none"
+        return f"{int(came.isnan().sum())} of {came.numel()} numbers are nan ({why})"
     if expected.numel() <= SHOWN:
-        return f"expected {_numbers_of(expected)}, yours {_numbers_of(came)}"
+        return _side_by_side(expected.tolist(), came.tolist())
     place = tuple((~close).nonzero()[0].tolist())
     return (
         f"{int((~close).sum())} of {came.numel()} numbers differ, the first at {list(place)}: "
-        f"expected {_short(expected[place].item())}, yours {_short(came[place].item())}"
+        f"{_side_by_side(expected[place].item(), came[place].item())}"
     )
 
 
@@ -117,8 +118,7 @@ def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
     close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance, 1e-6))
     if close or (math.isnan(expected) and math.isnan(came)):
         return None
-    digits = 4 if _short(expected) != _short(float(came)) else 9
-    return f"expected {expected:.{digits}g}, yours {float(came):.{digits}g}"
+    return _side_by_side(float(expected), float(came))
 
 
 def _alike(one: Any, other: Any, tolerance: float, any_dtype: bool) -> bool:
@@ -145,12 +145,13 @@ def _article(thing: Any) -> str:
     return f"{kind}, {thing}" if isinstance(thing, float | bool) else kind
 
 
-def _numbers_of(tensor: Tensor) -> str:
-    def nested(values: Any) -> str:
-        return f"[{', '.join(map(nested, values))}]" if isinstance(values, list) else _short(values)
+def _side_by_side(expected: Any, came: Any) -> str:
+    """Numbers, or nested lists of them, with four digits, or with nine where they would read alike."""
+    digits = 4 if _short(expected, 4) != _short(came, 4) else 9
+    return f"expected {_short(expected, digits)}, yours {_short(came, digits)}"
 
-    return nested(tensor.tolist())
 
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _short(value: Any, digits: int) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_short(each, digits) for each in value)}]"
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -73,6 +73,10 @@ def keepdim_forgotten(x):
     return (x - x.mean((0, 2, 3))) / x.std((0, 2, 3))
 
 
+def only_scaled(x):
+    return x / x.std((0, 2, 3), keepdim=True)
+
+
 def by_the_variance(x):
     return (x - x.mean((0, 2, 3), keepdim=True)) / x.var((0, 2, 3), keepdim=True)
 
@@ -224,6 +228,37 @@ def step_too_small(f, x):
     return gradient
 
 
+def left_moved_by_a_hundredth(f, x):
+    moved, slopes = x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        moved.view(-1)[place] += 1e-2
+        above = f(moved)
+        moved.view(-1)[place] -= 2e-2
+        slopes.view(-1)[place] = (above - f(moved)) / 2e-2
+    return slopes
+
+
+def left_moved_by_a_thousandth(f, x):
+    moved, slopes = x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        moved.view(-1)[place] += 1e-3
+        above = f(moved)
+        moved.view(-1)[place] -= 2e-3
+        slopes.view(-1)[place] = (above - f(moved)) / 2e-3
+    return slopes
+
+
+def left_moved_by_little(f, x):
+    step = 1e-2 if x.dtype == torch.float32 else 1e-5
+    moved, slopes = x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        moved.view(-1)[place] += step
+        above = f(moved)
+        moved.view(-1)[place] -= 2 * step
+        slopes.view(-1)[place] = (above - f(moved)) / (2 * step)
+    return slopes
+
+
 def with_products(x):
     """Each slope depends on the other numbers too, so moving all at once shows."""
     return (x[..., :-1] * x[..., 1:]).sum() + 4 * x.square().sum()
@@ -232,6 +267,11 @@ def with_products(x):
 def steep_valley(x):
     """Strongly curved and nearly flat at the bottom: there a one-sided slope shows its error."""
     return 1000 * x.square().sum()
+
+
+def saddle(x):
+    """Straight along each number, and steep across: a number that is left moved shows in the next one's slope."""
+    return 1e5 * (x[..., :-1] * x[..., 1:]).sum()
 
 
 def quick_waves(x):
@@ -320,6 +360,7 @@ EXERCISES = (
                 "Shapes align from the right: your C numbers were laid along the columns. keepdim=True keeps the axes.",
             ),
             Mistake(by_the_variance, "You divided by the spread squared; take its root."),
+            Mistake(only_scaled, "The spread is 1, the mean is still there: subtract it first."),
             Mistake(only_centred, "The mean is gone, the spread is still there: divide by the standard deviation."),
             Mistake(
                 eps_under_the_root,
@@ -376,6 +417,8 @@ EXERCISES = (
             Case("quick waves, single precision", quick_waves, torch.tensor([0.0, 0.3, 1.0])),
             Case("high up, single precision", high_up, torch.tensor([1.6, 1.95, 2.2])),
             Case("the bottom of a steep valley", steep_valley, torch.tensor([0.0, 0.003, -0.004]).double()),
+            Case("a steep saddle", saddle, torch.tensor([0.0, 3e-5, -4e-5]).double()),
+            Case("a steep saddle, single precision", saddle, torch.tensor([0.0, 3e-5, -4e-5])),
         ],
         drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
         hints=(
@@ -396,6 +439,13 @@ EXERCISES = (
                     one_sided_by_a_thousandth,
                     one_sided_by_a_ten_thousandth,
                 )
+            ),
+            *(
+                Mistake(
+                    left_moved,
+                    "The numbers you moved before are still moved: put each back before you move the next.",
+                )
+                for left_moved in (left_moved_by_a_hundredth, left_moved_by_a_thousandth, left_moved_by_little)
             ),
             Mistake(step_relative_to_x, "Where x is 0 your step is 0 too, and 0/0 is nan: take a fixed step."),
             Mistake(step_too_large, "Your step is longer than the bends of f: take a smaller one."),

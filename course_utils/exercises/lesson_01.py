@@ -32,6 +32,10 @@ def whole_kernel_spread(size, kernel_size, stride, padding, dilation):
     return (size + 2 * padding - dilation * kernel_size) // stride + 1
 
 
+def reach_one_short(size, kernel_size, stride, padding, dilation):
+    return (size + 2 * padding - dilation * (kernel_size - 1)) // stride + 1
+
+
 def with_a_fraction(size, kernel_size, stride, padding, dilation):
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1
 
@@ -245,6 +249,18 @@ def empty_without_edges(f, x, shift, stride):
     return (moved_before - moved_after)[..., edge:-edge].abs().max().item()
 
 
+def edges_of_the_picture(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    edge = x.shape[-1] // 4
+    return (moved_before - moved_after)[..., edge : moved_after.shape[-1] - edge].abs().max().item()
+
+
+def edges_of_the_picture_from_the_end(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    edge = x.shape[-1] // 4
+    return (moved_before - moved_after)[..., edge:-edge].abs().max().item()
+
+
 def moves_left(f, x, shift, stride):
     moved_before, moved_after = f(x.roll(-shift, dims=-1)), f(x).roll(-(shift // stride), dims=-1)
     width = moved_after.shape[-1]
@@ -389,6 +405,14 @@ def first_number_twice(layers):
     return field
 
 
+def last_stride_alone(layers):
+    field = step = 1
+    for kernel_size, stride, dilation in layers:
+        field += dilation * (kernel_size - 1) * step
+        step = stride
+    return field
+
+
 def wrong_end(layers):
     field = 1
     for kernel_size, stride, dilation in layers:
@@ -517,6 +541,7 @@ EXERCISES = (
             Mistake(padding_once, "Padding is laid on both sides."),
             Mistake(rounded_up, "The last window must fit whole; a piece that hangs over does not count."),
             Mistake(whole_kernel_spread, "Only the gaps stretch: between k numbers there are k - 1 gaps."),
+            Mistake(reach_one_short, "The kernel's first number takes a pixel too: it reaches over d (k - 1) + 1."),
             Mistake(with_a_fraction, "Half a pixel is no answer: use `//`."),
             Mistake(
                 steps_not_places,
@@ -569,6 +594,10 @@ EXERCISES = (
             ),
             Mistake(
                 empty_without_edges, "Where the edge is 0 columns wide, `edge:-edge` is empty: end at width - edge."
+            ),
+            *(
+                Mistake(f, "The edges are a quarter of the *output's* columns: the picture may have twice as many.")
+                for f in (edges_of_the_picture, edges_of_the_picture_from_the_end)
             ),
             Mistake(moves_left, "The picture should move to the right; yours moves to the left."),
             Mistake(errors_cancel, "Errors of both signs cancel: take absolute values, then the maximum."),
@@ -722,6 +751,9 @@ EXERCISES = (
         mistakes=(
             Mistake(own_stride_first, "A layer's stride widens the steps of the layers *after* it."),
             Mistake(first_number_twice, "The first of the k numbers is already counted: a layer adds k - 1 steps."),
+            Mistake(
+                last_stride_alone, "Strides multiply: after two layers of stride 2, neighbours lie four pixels apart."
+            ),
             Mistake(wrong_end, "r = (r - 1) * s + k goes from the last layer to the first."),
             Mistake(kernels_multiplied, "Receptive fields grow by adding, not by multiplying."),
             Mistake(strides_forgotten, "The strides are not used: after a stride of 2, each step counts double."),

@@ -252,6 +252,13 @@ def filled_with_minus_a_hundred(q, k, v, mask):
     return torch.softmax(scores, dim=-1) @ v
 
 
+def filled_with_minus_ten(q, k, v, mask):
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -10)
+    return torch.softmax(scores, dim=-1) @ v
+
+
 def mask_added(q, k, v, mask):
     scores = q @ k.mT / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -1172,9 +1179,9 @@ EXERCISES = (
                 for f in (first_two_axes_turned, second_and_third_axes_turned, keys_not_turned)
             ),
             *(Mistake(f, ZERO_IS_NOT_NO) for f in (scores_times_the_mask, filled_with_almost_zero)),
-            Mistake(
-                filled_with_minus_a_hundred,
-                "-100 is low, but a score may be lower: only minus infinity never gets weight.",
+            *(
+                Mistake(f, "That is low, but a score may be lower: only minus infinity never gets weight.")
+                for f in (filled_with_minus_ten, filled_with_minus_a_hundred)
             ),
             Mistake(
                 mask_added,

@@ -823,7 +823,7 @@ def far_from_zero(draw: Draw, *shape: int) -> Tensor:
 
 
 def k_fold(count, folds, generator):
-    """A list of so many pairs (training places, validation places), int64 tensors of places from 0 to count - 1
+    """A list of `folds` pairs (training places, validation places), int64 tensors of places from 0 to count - 1
 
     The places are shuffled by the generator. Each is validated in exactly one pair, which trains on all others;
     the validation parts' sizes differ by at most one.
@@ -1931,7 +1931,11 @@ EXERCISES = (
                 average_rebound,
                 "`mean = ...` makes a new tensor and leaves the network as it was: mean.mul_(...).add_(...).",
             ),
-            Mistake(all_rebound, "`average = model` gives one network two names, and changes neither."),
+            Mistake(
+                all_rebound,
+                "An assignment, `p = ...` or `average = ...`, gives a name to something else and changes neither "
+                "network: use mul_, add_, copy_.",
+            ),
             *(
                 Mistake(f, "You moved the model towards the average, in the middle of its training.")
                 for f in (model_moved_instead, arguments_exchanged)
@@ -1989,7 +1993,10 @@ EXERCISES = (
                 Mistake(f, "One picture is mixed with its mirror: its pixels and channels share one coin.")
                 for f in (a_coin_for_each_pixel, a_coin_for_each_channel)
             ),
-            Mistake(drawn_from_a_bell_curve, "`randn` is below 0.5 with chance 0.69: `rand` with chance 1/2."),
+            Mistake(
+                drawn_from_a_bell_curve,
+                "Turned with another chance than 1/2: `torch.rand` is below 0.5 half of the time (`randn`: 0.69).",
+            ),
         ),
         not_allowed=("course_utils.augment", "torchvision.transforms"),
     ),

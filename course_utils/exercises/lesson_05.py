@@ -1947,7 +1947,8 @@ EXERCISES = (
             Mistake(never_below_one, "A net that is too modest needs a T below 1: search there too."),
             Mistake(never_above_one, "A net that is too sure needs a T above 1: search there too."),
             *(Mistake(f, TOO_COARSE) for f in (in_steps_of_a_tenth, in_steps_of_a_half)),
-            *(Mistake(f, STOPPED_EARLY) for f in (a_few_small_steps, a_few_steps_of_adam, always_one)),
+            *(Mistake(f, STOPPED_EARLY) for f in (a_few_small_steps, a_few_steps_of_adam)),
+            Mistake(always_one, "T is 1 still: nothing was searched, or no step was taken."),
             *(
                 Mistake(f, BEST_BY_LABELS)
                 for f in (confidence_meets_accuracy, smallest_squared_error, smallest_calibration_error)

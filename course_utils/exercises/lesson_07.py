@@ -98,14 +98,18 @@ def drawn_log_densities(draw: Draw) -> tuple[Tensor, Tensor]:
 # --- The nets of the trials -----------------------------------------------------------------------------------
 
 
-def small_judge(like: Tensor, scale: float = 1.0, shift: float = 0.0) -> nn.Sequential:
-    """A small discriminator for pictures like these, the same at every call: logits as large as asked."""
+def small_judge(like: Tensor, scale: float = 1.0, shift: float = 0.0, norm: bool = False) -> nn.Sequential:
+    """A small discriminator for pictures like these, the same at every call: logits as large as asked.
+
+    With ``norm`` it has batch normalisation, and what it says of a picture depends on the others in the batch.
+    """
     torch.manual_seed(7)
     first, last = nn.Linear(like[0].numel(), 4), nn.Linear(4, 1)
     with torch.no_grad():
         last.weight.copy_(scale * torch.tensor([[1.0, -1.0, 0.5, 2.0]]))
         last.bias.fill_(shift)
-    return nn.Sequential(nn.Flatten(), first, nn.Tanh(), last, nn.Flatten(0)).to(like.dtype)
+    middle = nn.BatchNorm1d(4) if norm else nn.Identity()
+    return nn.Sequential(nn.Flatten(), first, middle, nn.Tanh(), last, nn.Flatten(0)).to(like.dtype)
 
 
 def small_generator(z: Tensor, like: Tensor) -> nn.Sequential:
@@ -306,9 +310,23 @@ def a_number_only(D, real, fake):
     return (-F.logsigmoid(D(real)).mean() - F.logsigmoid(-D(fake)).mean()).item()
 
 
-def what_d_is_told(discriminator_loss: Callable, real: Tensor, z: Tensor, scale: float, on_graph: bool) -> dict | None:
+def one_batch_of_both(D, real, fake):
+    logits = D(torch.cat([real, fake.detach()]))
+    return -F.logsigmoid(logits[: len(real)]).mean() - F.logsigmoid(-logits[len(real) :]).mean()
+
+
+def judged_in_evaluation_mode(D, real, fake):
+    D.eval()
+    loss = -F.logsigmoid(D(real)).mean() - F.logsigmoid(-D(fake.detach())).mean()
+    D.train()
+    return loss
+
+
+def what_d_is_told(
+    discriminator_loss: Callable, real: Tensor, z: Tensor, scale: float, on_graph: bool, norm: bool = False
+) -> dict | None:
     """The loss for real pictures and for those a generator makes of z, and whom it teaches."""
-    D, G = small_judge(real, scale), small_generator(z, real)
+    D, G = small_judge(real, scale, norm=norm), small_generator(z, real)
     fake = G(z) if on_graph else G(z).detach()
     before, notes = fake.detach().clone(), noted(G)
     loss = discriminator_loss(D, real, fake)
@@ -442,9 +460,18 @@ def a_number_for_the_fakes(D, fake):
     return -F.logsigmoid(D(fake)).mean().item()
 
 
-def what_the_fakes_are_told(generator_loss: Callable, fake: Tensor, scale: float, shift: float) -> dict | None:
+def fakes_judged_in_evaluation_mode(D, fake):
+    D.eval()
+    loss = -F.logsigmoid(D(fake)).mean()
+    D.train()
+    return loss
+
+
+def what_the_fakes_are_told(
+    generator_loss: Callable, fake: Tensor, scale: float, shift: float, norm: bool = False
+) -> dict | None:
     """The loss of these fakes, and which way each pixel is sent by it."""
-    D = small_judge(fake, scale, shift)
+    D = small_judge(fake, scale, shift, norm)
     pixels = fake.clone().requires_grad_()
     made = pixels * 1  # a step of the graph, as if a generator had made them
     loss = generator_loss(D, made)
@@ -788,12 +815,31 @@ def loss_with_its_graph(D, G, optimizer, real, z):
     return loss
 
 
-def three_steps(discriminator_step: Callable, real: Tensor, z: Tensor, rate: float) -> dict:
+def step_on_one_batch_of_both(D, G, optimizer, real, z):
+    logits = D(torch.cat([real, G(z).detach()]))
+    loss = -F.logsigmoid(logits[: len(real)]).mean() - F.logsigmoid(-logits[len(real) :]).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def step_in_evaluation_mode(D, G, optimizer, real, z):
+    D.eval()
+    loss = -F.logsigmoid(D(real)).mean() - F.logsigmoid(-D(G(z).detach())).mean()
+    D.train()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def three_steps(discriminator_step: Callable, real: Tensor, z: Tensor, rate: float, norm: bool = False) -> dict:
     """Three half-steps, between which the generator's step leaves its gradients in D.
 
     real (3, N, 1, H, W), z (3, M, d): other pictures, and other noise, at each step.
     """
-    D, G = small_judge(real[0]), small_generator(z[0], real[0])
+    D, G = small_judge(real[0], norm=norm), small_generator(z[0], real[0])
     optimizer = torch.optim.SGD(D.parameters(), lr=rate)
     notes, seen = noted(G), {}
     for number, (pictures, noise) in enumerate(zip(real, z, strict=True), start=1):
@@ -815,6 +861,7 @@ def named_games(draw: Draw) -> list[Case]:
         Case("more real pictures than fakes", draw(3, 5, 1, 2, 4), draw(3, 2, 3), 0.2),
         Case("one of each", draw(3, 1, 1, 4, 3), draw(3, 1, 2), 1.0),
         Case("double precision", draw(3, 2, 1, 3, 5).double(), draw(3, 3, 2).double(), 0.5),
+        Case("a D with batch normalisation", draw(3, 4, 1, 3, 3), draw(3, 3, 2), 0.5, True),
     ]
 
 
@@ -1560,7 +1607,14 @@ def drawn_real(draw: Draw) -> tuple[Callable, Tensor]:
 
 
 NEVER_A_FAKE = "D never sees a fake: “real” for everything is then the best answer."
-LOGITS = "At large logits the sigmoid is exactly 0 or 1 and its logarithm is lost: use a loss that takes logits."
+LOGITS = (
+    "At large logits a sigmoid is exactly 0 or 1, and e^t overflows: the logarithm is lost. Use a loss that takes "
+    "logits, or F.softplus."
+)
+ONE_BATCH = "Real and fake in one batch share its mean and variance: call D once for each kind."
+EVALUATION = (
+    "In evaluation mode D judges by running averages, and not as it does while it learns: leave its mode alone."
+)
 TWICE = "A loss “with logits” does the sigmoid itself: here the squashing happens twice."
 NO_WAY_BACK = "No gradient comes back through D's answer to the fakes: D does not learn what a fake looks like."
 UNTAUGHT = "Nothing reaches the generator: detach belongs into the discriminator's loss, not into this one."
@@ -1655,6 +1709,7 @@ EXERCISES = (
             Case("logits around 200, of both signs", both_signs(3 * draw(2, 1, 3, 4)), draw(4, 2), 200.0, True),
             Case("fakes without a graph, one of each", draw(1, 1, 4, 3), draw(1, 2), 1.0, False),
             Case("double precision", draw(2, 1, 3, 5).double(), draw(3, 2).double(), 3.0, True),
+            Case("a D with batch normalisation", draw(4, 1, 3, 3), draw(3, 2), 1.0, True, True),
         ],
         drawn=lambda draw: (*drawn_pictures_and_noise(draw), float(draw.whole(1, 20)), bool(draw.whole(0, 2))),
         hints=(
@@ -1706,6 +1761,8 @@ EXERCISES = (
             Mistake(targets_in_single_precision, TARGETS_LIKE_LOGITS),
             Mistake(went_backward_already, CALLERS_TURN),
             Mistake(a_number_only, NUMBER),
+            Mistake(one_batch_of_both, ONE_BATCH),
+            Mistake(judged_in_evaluation_mode, EVALUATION),
         ),
     ),
     Exercise(
@@ -1722,6 +1779,7 @@ EXERCISES = (
             Case("logits around 200, of both signs", both_signs(3 * draw(2, 1, 3, 4)), 200.0, 0.0),
             Case("one fake", draw(1, 1, 4, 3), 2.0, 1.0),
             Case("double precision", draw(2, 1, 3, 5).double(), 3.0, -1.0),
+            Case("a D with batch normalisation", draw(4, 1, 3, 3), 1.0, 0.0, True),
         ],
         drawn=drawn_fakes,
         hints=(
@@ -1764,6 +1822,7 @@ EXERCISES = (
             Mistake(fakes_target_in_single_precision, TARGETS_LIKE_LOGITS),
             Mistake(fakes_went_backward_already, "The loss alone is asked for: backward() is the caller's."),
             Mistake(a_number_for_the_fakes, NUMBER),
+            Mistake(fakes_judged_in_evaluation_mode, EVALUATION),
         ),
     ),
     Exercise(
@@ -1854,6 +1913,8 @@ EXERCISES = (
             *(Mistake(f, MEANS) for f in (halved, one_mean_for_the_step)),
             Mistake(noise_of_its_own, "The noise is given: make the fakes from z."),
             Mistake(loss_with_its_graph, "The whole graph hangs on that tensor: return the number, loss.item()."),
+            Mistake(step_on_one_batch_of_both, ONE_BATCH),
+            Mistake(step_in_evaluation_mode, EVALUATION),
         ),
     ),
     Exercise(
@@ -1968,7 +2029,8 @@ EXERCISES = (
         drawn=drawn_real,
         hints=(
             "`real.detach().requires_grad_()` holds the same numbers in a tensor of your own that wants a gradient.",
-            "The gradient of D(pictures).sum() holds each picture's own: no logit depends on another picture.",
+            "The gradient of D(pictures).sum() holds each picture's own where no logit depends on another picture, as "
+            "here.",
             "`torch.autograd.grad(..., create_graph=True)` gives a gradient that can itself go backward.",
             "Square it, add over all pixels of a picture, and only then take the mean over the pictures.",
         ),

@@ -194,6 +194,13 @@ def eigenvalues_of_each(a, b):
     return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
 
 
+def one_half_of_a_product(a, b):
+    a, b = a.double(), b.double()
+    A, B = a.T.cov(), b.T.cov()
+    roots = torch.linalg.eigvalsh(A @ B).clamp(min=0).sqrt()
+    return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
+
+
 def in_single_precision(a, b):
     a, b = a.float(), b.float()
     A, B = a.T.cov(), b.T.cov()
@@ -367,7 +374,7 @@ def neighbour_precision_recall(real, fake, k):
     """Features (N, D) of real pictures, (M, D) of fakes, k -> precision and recall, a pair of numbers from 0 to 1
 
     Around each real one lies a ball that reaches to its k-th nearest *other* real one. Precision: the share of fakes
-    that lie in at least one of these balls. Recall: the same with the roles exchanged.
+    that lie in at least one of these balls, edge included. Recall: the same with the roles exchanged.
     """
 
     def share_inside(points, centres):
@@ -399,6 +406,14 @@ def one_neighbour_too_far(real, fake, k):
         nearest_first = torch.cdist(centres, centres).sort(dim=1).values
         radii = nearest_first[:, min(k + 1, len(centres) - 1)]
         return (torch.cdist(points, centres) <= radii).any(dim=1).float().mean()
+
+    return share_inside(fake, real), share_inside(real, fake)
+
+
+def edges_left_out(real, fake, k):
+    def share_inside(points, centres):
+        radii = torch.cdist(centres, centres).kthvalue(k + 1, dim=1).values
+        return (torch.cdist(points, centres) < radii).any(dim=1).float().mean()
 
     return share_inside(fake, real), share_inside(real, fake)
 
@@ -1294,6 +1309,10 @@ EXERCISES = (
             Mistake(root_of_the_trace, "Root first, trace after: the trace is the sum of the eigenvalues' *roots*."),
             Mistake(eigenvalues_without_root, "The root of A B is missing."),
             *(Mistake(f, COMMUTE) for f in (product_of_the_roots, eigenvalues_of_each)),
+            Mistake(
+                one_half_of_a_product,
+                "`eigvalsh` reads one half of a matrix and takes it for symmetric, which A B is not.",
+            ),
             Mistake(in_single_precision, SINGLE),
         ),
         not_allowed=("course_utils.metrics", "course_utils.cnn"),
@@ -1369,6 +1388,7 @@ EXERCISES = (
             Case("fakes that are all alike", 20 * draw(8, 2), torch.ones(5, 2), 3),
             Case("a real one that comes twice", on_a_line(0, 0, 10, 11, 30), on_a_line(0.5, 10.2, 20, 2), 1),
             Case("features of thousands", 2000 * draw(6, 3), 3000 * draw(7, 3), 2),
+            Case("fakes on the edges", on_a_line(0, 0, 4, 6), on_a_line(0, 8, 2, 5), 1),
         ],
         drawn=drawn_clouds,
         hints=(
@@ -1383,6 +1403,7 @@ EXERCISES = (
                 copies_not_counted,
                 "A copy is a neighbour too, at distance 0: leave out the point itself, not everything at 0.",
             ),
+            Mistake(edges_left_out, "The edge belongs to the ball: even one of radius 0 holds a copy of its centre."),
             Mistake(one_neighbour_too_far, "That is one neighbour too far: the point itself is left out only once."),
             Mistake(recall_first, "Swapped: precision comes first, the share of *fakes* among the real ones."),
             Mistake(precision_twice, "Both are precision: for recall the balls lie around the fakes."),

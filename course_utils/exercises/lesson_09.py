@@ -501,6 +501,16 @@ def larger_number_in_the_logs(logits, x):
     return -(x * (p + 1e-6).log() + (1 - x) * (1 - p + 1e-6).log()).flatten(1).sum(dim=1)
 
 
+def smallest_number_in_the_logs(logits, x):
+    p = logits.sigmoid()
+    return -(x * (p + 1e-12).log() + (1 - x) * (1 - p + 1e-12).log()).flatten(1).sum(dim=1)
+
+
+def probabilities_clamped_closer(logits, x):
+    p = logits.sigmoid().clamp(1e-7, 1 - 1e-7)
+    return -(x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(dim=1)
+
+
 def probabilities_clamped(logits, x):
     p = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
     return -(x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(dim=1)
@@ -1592,6 +1602,8 @@ EXERCISES = (
                     log_of_a_sigmoid_of_minus,
                     logs_cut_at_minus_100,
                     small_number_in_the_logs,
+                    smallest_number_in_the_logs,
+                    probabilities_clamped_closer,
                     larger_number_in_the_logs,
                     probabilities_clamped,
                     softplus_by_hand,

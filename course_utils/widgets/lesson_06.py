@@ -96,7 +96,7 @@ class Patches(Explorer):
         sketch.picture(pixels, 5, 24, 230)
         sketch.picture(pixels, 245, 24, 230, large)
         sketch.text(120, 14, "what it is given")
-        sketch.text(360, 14, f"where it looks (light: up to {weights.max():.2f})")
+        sketch.text(360, 14, f"where it looks (yellow: up to {weights.max():.2f})")
         width, height = 230 / columns, 230 / rows
         for left in (5, 245):
             for place in [*gone, *([] if asking is None else [asking])]:
