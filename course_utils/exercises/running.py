@@ -79,8 +79,8 @@ def run(
     wanted = [a for a in given if gradients and isinstance(a, Tensor) and a.is_floating_point()]
     for tensor in wanted:
         tensor.requires_grad_()
-    # A leaf that wants a gradient cannot be written to; a view of it is what a layer would receive.
-    passed = [a.view_as(a) if any(a is w for w in wanted) else a for a in given]
+    # A leaf that wants a gradient cannot be written to, and nor can a view of it; a copy, as a layer receives it, can.
+    passed = [a.clone() if any(a is w for w in wanted) else a for a in given]
     try:
         with (
             kept_state(),

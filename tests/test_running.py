@@ -1,0 +1,96 @@
+"""One answer on one case: what it receives, what is sent back through it, what is kept of it, what it may not call."""
+
+import sys
+import threading
+
+import pytest
+import torch
+
+from course_utils.exercises import running
+from course_utils.exercises.exercise import Case
+from course_utils.exercises.running import PRINTED, Forbidden, ThingItself, run
+
+
+def test_arguments_are_copies_whatever_they_are():
+    made = 2 * torch.ones(2, requires_grad=True)  # no leaf: deepcopy would refuse it
+    case = Case("a", made, [[1, 2]])
+
+    def changes_both(x, table):
+        x += 1
+        table[0].append(3)
+        return x.sum()
+
+    outcome = run(changes_both, case, ["x", "table"])
+    assert outcome.error is None and outcome.value == 6
+    assert case.arguments[0].tolist() == [2, 2] and case.arguments[1] == [[1, 2]]
+    assert outcome.afterwards[1] == [[1, 2, 3]]
+
+
+def test_a_gradient_that_differs_in_every_place_comes_back():
+    outcome = run(lambda x, y: 3 * x, Case("a", torch.ones(5).double(), torch.ones(2)), ["x", "y"], gradients=True)
+    assert outcome.gradients["y"] is None
+    sent = torch.tensor([0.5, 0.75, 1, 1.25, 1.5]).double()
+    torch.testing.assert_close(outcome.gradients["x"], 3 * sent, rtol=0, atol=1e-12)
+
+
+def test_an_answer_may_write_to_what_wants_a_gradient():
+    outcome = run(lambda x: x.mul_(2), Case("a", torch.ones(3)), ["x"], gradients=True)
+    assert outcome.error is None
+    assert outcome.gradients["x"].tolist() == [1, 2, 3]
+
+
+def test_the_beginning_of_what_is_printed_is_kept_of_errors_too():
+    def prints(x):
+        print("a" * (PRINTED - 500), end="")
+        print("b" * 1000, end="", file=sys.stderr)
+
+    outcome = run(prints, Case("a", 1), ["x"])
+    assert outcome.characters == PRINTED + 500
+    assert outcome.printed == "a" * (PRINTED - 500) + "b" * 500
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("torch.relu", lambda x: torch.relu(x)),
+        ("torch.relu", lambda x: list(map(torch.relu, [x]))),  # called by map, of which Python does not tell
+        ("torch.Tensor.relu", lambda x: x.relu()),
+        ("torch.Tensor.relu", lambda x: list(map(torch.Tensor.relu, [x]))),
+        ("torch.nn.functional.relu", lambda x: torch.nn.functional.relu(x)),
+    ],
+)
+def test_what_is_not_allowed_is_noticed(name, function):
+    case = Case("a", torch.ones(2))
+    found = run(function, case, ["x"], not_allowed=Forbidden((name,))).error
+    assert isinstance(found, ThingItself) and str(found) == name
+    assert run(function, case, ["x"], not_allowed=Forbidden(("torch.sigmoid", "torch.Tensor.exp"))).error is None
+
+
+def test_a_library_that_nobody_imported_is_left_alone(monkeypatch, tmp_path):
+    (tmp_path / "seldom_used.py").write_text("def f():\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    Forbidden(("seldom_used.f",))
+    assert "seldom_used" not in sys.modules
+
+
+def test_somebody_elses_profile_function_comes_back():
+    def theirs(*event):
+        pass
+
+    before = sys.getprofile()
+    sys.setprofile(theirs)
+    try:
+        with Forbidden(("torch.relu",)):
+            pass
+        assert sys.getprofile() is theirs
+    finally:
+        sys.setprofile(before)
+
+
+def test_the_watching_thread_does_not_keep_a_kernel_alive():
+    before = set(threading.enumerate())
+    stop = running._watcher(60)
+    (thread,) = set(threading.enumerate()) - before
+    assert thread.daemon
+    stop()
+    assert not thread.is_alive()
