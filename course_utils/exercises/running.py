@@ -21,7 +21,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, FrameType, FunctionType, MethodDescriptorType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -273,7 +273,7 @@ class Forbidden:
 
     Python tells a profile function of every call, with the code object or built-in function that is called; so
     an alias, a ``from ... import`` or a call made inside a library all look the same. Built-in functions that call
-    for somebody else, as ``map`` does, are not told of: there PyTorch says itself which of its functions is called.
+    for somebody else, as ``map`` does, are not told of: PyTorch's own are then called once more from Python.
 
     Args:
         names: dotted, of functions, methods or whole modules.
@@ -301,7 +301,7 @@ class Forbidden:
 
     def __enter__(self) -> None:
         self.before = sys.getprofile()
-        self.mode = _Told(self._look_at) if self.builtins or self.methods else contextlib.nullcontext()
+        self.mode = _CalledFromPython() if self.builtins or self.methods else contextlib.nullcontext()
         self.mode.__enter__()
         sys.setprofile(self._see)
 
@@ -321,29 +321,15 @@ class Forbidden:
                 name = self.methods.get(thing.__name__)
             elif isinstance(thing, BuiltinFunctionType):
                 name = self.builtins.get(thing)
-        self._found(name)
-
-    def _look_at(self, function: Callable) -> None:
-        if isinstance(function, BuiltinFunctionType):
-            self._found(self.builtins.get(function))
-        elif isinstance(function, MethodDescriptorType):
-            self._found(self.methods.get(function.__name__))
-
-    def _found(self, name: str | None) -> None:
         if name is not None:
             self.called.append(name)
             raise ThingItself(name)
 
 
-class _Told(TorchFunctionMode):
-    """PyTorch asks it before each of its own functions runs."""
-
-    def __init__(self, look_at: Callable[[Callable], None]):
-        super().__init__()
-        self.look_at = look_at
+class _CalledFromPython(TorchFunctionMode):
+    """PyTorch hands it each of its own functions; calling them here tells the profile function of them."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.look_at(function)
         return function(*args, **(kwargs or {}))
 
 
