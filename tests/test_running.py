@@ -1,5 +1,7 @@
 """One answer on one case: what it receives, what is sent back through it, what is kept of it, what it may not call."""
 
+import stat  # noqa: F401  a module whose name begins like that of another
+import statistics
 import sys
 import threading
 
@@ -65,6 +67,26 @@ def test_what_is_not_allowed_is_noticed(name, function):
     found = run(function, case, ["x"], not_allowed=Forbidden((name,))).error
     assert isinstance(found, ThingItself) and str(found) == name
     assert run(function, case, ["x"], not_allowed=Forbidden(("torch.sigmoid", "torch.Tensor.exp"))).error is None
+
+
+def test_what_is_not_allowed_is_stopped_before_it_does_anything():
+    outcome = run(lambda x: x.zero_(), Case("a", torch.ones(2)), ["x"], not_allowed=Forbidden(("torch.Tensor.zero_",)))
+    assert isinstance(outcome.error, ThingItself)
+    assert outcome.afterwards[0].tolist() == [1, 1]
+
+
+def test_a_whole_module_is_not_allowed_and_one_whose_name_begins_alike_is():
+    case = Case("a", [1, 2])
+    for forbidden, found in (("statistics", "statistics.mean"), ("stat", "None")):
+        outcome = run(lambda x: statistics.mean(x), case, ["x"], not_allowed=Forbidden((forbidden,)))
+        assert str(outcome.error) == found
+
+
+def test_a_function_of_no_module_is_no_forbidden_one():
+    space = {}
+    exec("def nameless(x): return x", space)
+    assert "__name__" not in space
+    assert run(space["nameless"], Case("a", 1), ["x"], not_allowed=Forbidden(("statistics",))).error is None
 
 
 def test_a_library_that_nobody_imported_is_left_alone(monkeypatch, tmp_path):

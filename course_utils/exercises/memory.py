@@ -27,7 +27,7 @@ def remember(name: str) -> None:
     names = sorted(done() | {name})
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder(), suffix=".json", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", dir=folder(), delete=False) as file:
             json.dump(names, file)
         os.replace(file.name, folder() / "done.json")
     except OSError:
