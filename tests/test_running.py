@@ -44,7 +44,7 @@ def test_an_answer_may_write_to_what_wants_a_gradient():
 def test_the_beginning_of_what_is_printed_is_kept_of_errors_too():
     def prints(x):
         print("a" * (PRINTED - 500), end="")
-        print("b" * 1000, end="", file=sys.stderr)
+        sys.stderr.write("b" * 1000)
         print("c" * 10, end="")
 
     outcome = run(prints, Case("a", 1), ["x"])
@@ -92,8 +92,9 @@ def test_a_function_of_no_module_is_no_forbidden_one():
 def test_a_library_that_nobody_imported_is_left_alone(monkeypatch, tmp_path):
     (tmp_path / "seldom_used.py").write_text("def f():\n    pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    Forbidden(("seldom_used.f",))
+    forbidden = Forbidden(("seldom_used.f", "torch.relu"))
     assert "seldom_used" not in sys.modules
+    assert isinstance(run(torch.relu, Case("a", torch.ones(2)), ["x"], not_allowed=forbidden).error, ThingItself)
 
 
 def test_somebody_elses_profile_function_comes_back():
@@ -117,3 +118,11 @@ def test_the_watching_thread_does_not_keep_a_kernel_alive():
     assert thread.daemon
     stop()
     assert not thread.is_alive()
+
+
+def test_the_alarm_strikes_after_the_seconds_and_again_until_it_is_stopped(monkeypatch):
+    times = []
+    monkeypatch.setattr(running.signal, "setitimer", lambda which, *given: times.append(given))
+    stop = running._alarm(5.0)
+    stop()
+    assert times == [(5.0, 0.1), (0,)]
