@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from course_utils.classroom import answers, border, harness, judging, sandbox
@@ -93,6 +93,7 @@ plain_values = st.recursive(
 
 
 @given(plain_values)
+@example(-0.0)
 def test_plain_values_cross_the_border_unchanged(value):
     came = border.decode(border.encode(Outcome(value=border.settled(value)), []), []).value
     assert repr(came) == repr(value)

@@ -101,7 +101,7 @@ def settled(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int):
         return int.__add__(value, 0)
     if isinstance(value, float):
-        return float.__add__(value, 0.0)
+        return float.__add__(value, -0.0)  # 0.0 would make 0.0 of -0.0
     if isinstance(value, str):
         return str.__getitem__(value, slice(MOST_TEXT))
     if isinstance(value, list):
