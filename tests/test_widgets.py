@@ -4,6 +4,7 @@ import base64
 import io
 import math
 import re
+import threading
 
 import ipywidgets
 import pytest
@@ -28,6 +29,7 @@ from course_utils import (
     widgets,
 )
 from course_utils.widgets import lesson_00
+from course_utils.widgets.explorer import Explorer
 
 PNG = b"\x89PNG\r\n"
 SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
@@ -67,6 +69,27 @@ def test_every_control_redraws(explorer):
         control.value += 1
         assert explorer.picture.value != before, control.description or control.tooltip
         assert bytes(explorer.picture.value).startswith(PNG)
+
+
+def test_what_the_page_sends_waits_until_the_picture_is_drawn():
+    class LooksTwice(Explorer):
+        def __init__(self):
+            self.slider, self.seen, self.page = ipywidgets.IntSlider(0, 0, 9), [], threading.Thread()
+            super().__init__("looks at its slider twice", [self.slider])
+
+        def draw(self):
+            before = self.slider.value
+            if before == 1:  # while this is drawn the page sends the next number, in a thread of its own
+                self.page = threading.Thread(target=self.slider.set_state, args=[{"value": 2}])
+                self.page.start()
+                self.page.join(0.2)
+            self.seen.append((before, self.slider.value))
+            return sketch.Sketch(10, 10), ""
+
+    twice = LooksTwice()
+    twice.slider.set_state({"value": 1})
+    twice.page.join()
+    assert twice.seen == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_window_stays_on_its_pixels_when_the_stride_changes(explorer):

@@ -1,12 +1,13 @@
 """What all explorers have in common."""
 
 import base64
+import functools
 import html
 import io
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -47,6 +48,8 @@ class Explorer(ipywidgets.VBox):
         self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         super().__init__([ipywidgets.HTML(ASLEEP), layout or ipywidgets.VBox(controls), self.sentence, self.picture])
         for control in controls:
+            # JupyterLab hands over changes of several controls in several threads: none of them while draw looks
+            control.set_state = self._one_by_one(control.set_state)
             control.observe(self._changed, "value")
         self._changed()
         if hasattr(self, "point_at"):
@@ -57,8 +60,18 @@ class Explorer(ipywidgets.VBox):
         """The picture and the sentence (HTML) for the controls as they stand."""
         raise NotImplementedError
 
+    def _one_by_one(self, handler: Callable) -> Callable:
+        """What the page sends goes through ``handler`` alone, or draw would see some controls before a change."""
+
+        @functools.wraps(handler)
+        def locked(*arguments: object) -> None:
+            with self.lock:
+                handler(*arguments)
+
+        return locked
+
     def _changed(self, change: object = None) -> None:
-        with self.lock:  # JupyterLab hands over changes of several controls in several threads
+        with self.lock:
             if self.drawing:
                 return  # draw itself has moved a control
             self.drawing = True
