@@ -507,7 +507,7 @@ def batch_norm_channel_by_channel(x, running_mean, running_var, training):
         mean, var, n = running_mean[c].clone(), running_var[c].clone(), channel.numel()
         if training:
             mean = channel.sum() / n
-            var = channel.square().sum() / n - mean.square()
+            var = (channel - mean).square().sum() / n
             running_mean[c] = 0.9 * running_mean[c] + 0.1 * mean.item()
             running_var[c] = 0.9 * running_var[c] + 0.1 * var.item() * n / (n - 1)
         normalised.append((channel - mean) * (var + 1e-5) ** -0.5)

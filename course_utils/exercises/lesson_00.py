@@ -89,6 +89,15 @@ def eps_under_the_root(x):
     return (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), keepdim=True) + 1e-3).sqrt()
 
 
+def between_its_ends(x):
+    low, high = x.amin((0, 2, 3), keepdim=True), x.amax((0, 2, 3), keepdim=True)
+    return (x - low) / (high - low)
+
+
+def between_the_ends_of_all(x):
+    return (x - x.min()) / (x.max() - x.min())
+
+
 def deviation_with_n(x):
     return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True, correction=0)
 
@@ -362,6 +371,10 @@ EXERCISES = (
             Mistake(by_the_variance, "You divided by the spread squared; take its root."),
             Mistake(only_scaled, "The spread is 1, the mean is still there: subtract it first."),
             Mistake(only_centred, "The mean is gone, the spread is still there: divide by the standard deviation."),
+            *(
+                Mistake(f, "You laid the smallest number on 0 and the largest on 1; mean 0 and torch.std 1 are wanted.")
+                for f in (between_its_ends, between_the_ends_of_all)
+            ),
             Mistake(
                 eps_under_the_root,
                 "You changed the spread, which shows where it is small: take torch.std as it is.",

@@ -508,6 +508,29 @@ def graph_kept(x, running_mean, running_var, training):
     return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
 
 
+def squares_less_the_square(x, running_mean, running_var, training):
+    mean, var = running_mean, running_var
+    if training:
+        mean = x.mean((0, 2, 3))
+        var = x.square().mean((0, 2, 3)) - mean.square()
+        with torch.no_grad():
+            running_mean.lerp_(mean, 0.1)
+            running_var.lerp_(x.var((0, 2, 3)), 0.1)
+    return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
+
+
+def squares_less_the_square_throughout(x, running_mean, running_var, training):
+    mean, var = running_mean, running_var
+    if training:
+        mean = x.mean((0, 2, 3))
+        var = x.square().mean((0, 2, 3)) - mean.square()
+        n = x.numel() / x.shape[1]
+        with torch.no_grad():
+            running_mean.lerp_(mean, 0.1)
+            running_var.lerp_(n / (n - 1) * var, 0.1)
+    return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
+
+
 def statistics_taken_as_constants(x, running_mean, running_var, training):
     mean, var = running_mean, running_var
     if training:
@@ -553,6 +576,11 @@ def uneven(draw: Draw, *shape: int) -> Tensor:
 
 def statistics_far_off(draw: Draw, channels: int) -> tuple[Tensor, Tensor]:
     return draw(channels) - 3, draw(channels).abs() + 5
+
+
+def far_brighter(draw: Draw) -> Tensor:
+    """A batch of whole numbers about 10000, so that its mean is exact; their squares no longer fit in float32."""
+    return (4 * uneven(draw, 1, 2, 3, 2, 2)).round() + 10000
 
 
 def nearly_constant(draw: Draw) -> Tensor:
@@ -1625,6 +1653,7 @@ EXERCISES = (
             Case("two batches in training", uneven(draw, 2, 3, 2, 1, 3), *statistics_far_off(draw, 2), True, False),
             Case("as many channels as columns", uneven(draw, 1, 2, 3, 2, 3), *statistics_far_off(draw, 3), True, False),
             Case("channels that hardly vary", nearly_constant(draw), *statistics_far_off(draw, 3), True, False),
+            Case("channels far from zero", far_brighter(draw), *statistics_far_off(draw, 3), True, False),
             Case("two batches in evaluation", uneven(draw, 2, 2, 3, 2, 2), *statistics_far_off(draw, 3), False, False),
             Case("with gradients, in training", uneven(draw, 2, 2, 3, 2, 2), *statistics_far_off(draw, 3), True, True),
             Case(
@@ -1685,6 +1714,14 @@ EXERCISES = (
             ),
             Mistake(the_wrong_way_round, "Training and evaluation are exchanged."),
             Mistake(deviation_stored, "running_var holds a variance, not its root."),
+            *(
+                Mistake(
+                    f,
+                    "Right on paper, E[x²] − E[x]² rounds away where a channel is far from zero: average "
+                    "`(x - mean) ** 2`.",
+                )
+                for f in (squares_less_the_square, squares_less_the_square_throughout)
+            ),
             Mistake(
                 graph_kept,
                 "The running statistics keep the graph of every batch in memory: update under torch.no_grad().",

@@ -1203,6 +1203,18 @@ def never_above_one(logits, labels):
     return min(torch.linspace(0.1, 1, 901).tolist(), key=lambda t: F.cross_entropy(logits / t, labels).item())
 
 
+def never_above_three(logits, labels):
+    return min(torch.linspace(0.1, 3, 2901).tolist(), key=lambda t: F.cross_entropy(logits / t, labels).item())
+
+
+def never_above_five(logits, labels):
+    return min(torch.linspace(0.1, 5, 4901).tolist(), key=lambda t: F.cross_entropy(logits / t, labels).item())
+
+
+def never_below_a_half(logits, labels):
+    return min(torch.linspace(0.5, 10, 9501).tolist(), key=lambda t: F.cross_entropy(logits / t, labels).item())
+
+
 def in_steps_of_a_tenth(logits, labels):
     return min((i / 10 for i in range(1, 101)), key=lambda t: F.cross_entropy(logits / t, labels).item())
 
@@ -1312,7 +1324,9 @@ def cooled_and_heated(draw: Draw) -> list[Case]:
     first_optimizer()
     return [
         Case("too sure of itself", *too_sure_by(draw, 2.5)),
+        Case("far too sure of itself", *too_sure_by(draw, 7.0)),
         Case("too modest", *too_sure_by(draw, 0.5)),
+        Case("far too modest", *too_sure_by(draw, 0.25)),
         Case("nearly right already", *too_sure_by(draw, 1.0)),
         Case("sure, and sometimes wrong", *sure_and_sometimes_wrong(draw)),
         Case("two classes", *too_sure_by(draw, 1.7, count=200, classes=2)),
@@ -1946,6 +1960,10 @@ EXERCISES = (
             Mistake(squared_temperature, "That is T squared."),
             Mistake(never_below_one, "A net that is too modest needs a T below 1: search there too."),
             Mistake(never_above_one, "A net that is too sure needs a T above 1: search there too."),
+            *(
+                Mistake(f, "Your search ends before the best T comes: it may lie anywhere between 0.1 and 10.")
+                for f in (never_above_three, never_above_five, never_below_a_half)
+            ),
             *(Mistake(f, TOO_COARSE) for f in (in_steps_of_a_tenth, in_steps_of_a_half)),
             *(Mistake(f, STOPPED_EARLY) for f in (a_few_small_steps, a_few_steps_of_adam)),
             Mistake(always_one, "T is 1 still: nothing was searched, or no step was taken."),

@@ -1377,6 +1377,13 @@ def zero_by_nearly_zero(a, b, t):
     return (torch.sin((1 - t) * w) * a + torch.sin(t * w) * b) / (torch.sin(w) + 1e-8)
 
 
+def not_clamped(a, b, t):
+    w = (a @ b / (a.norm() * b.norm())).arccos()
+    if w < 1e-4:
+        return (1 - t) * a + t * b
+    return (torch.sin((1 - t) * w) * a + torch.sin(t * w) * b) / torch.sin(w)
+
+
 def first_end_where_parallel(a, b, t):
     w = F.cosine_similarity(a, b, dim=0).clamp(-1, 1).arccos()
     if w < 1e-4:
@@ -1976,6 +1983,8 @@ EXERCISES = (
             Case("64 numbers of noise", draw(64), draw(64), 0.7),
             Case("a small angle, unequal lengths", *at_an_angle(draw, 5, 0.06, 2.0), 0.4),
             Case("the same point twice", torch.tensor([1.0, 2.0, 2.0]), torch.tensor([1.0, 2.0, 2.0]), 0.3),
+            # 18 / sqrt(18)**2 is above 1 in float32, in whatever order it is worked out
+            Case("a cosine rounded beyond 1", torch.tensor([3.0, 3.0]), torch.tensor([3.0, 3.0]), 0.6),
             Case("one direction, twice as far", torch.tensor([0.3, 0.4]), torch.tensor([0.6, 0.8]), 0.5),
             Case("the first end", draw(4), draw(4), 0.0),
             Case("double precision", draw(6).double(), draw(6).double(), 0.9),
@@ -2000,6 +2009,7 @@ EXERCISES = (
             ),
             Mistake(not_divided_by_the_sine, "The division by sin(w) is missing: at t = 0 a itself should come out."),
             *(Mistake(f, PARALLEL) for f in (zero_by_zero, zero_by_nearly_zero)),
+            Mistake(not_clamped, "Rounding carried the cosine beyond 1, where arccos is nan: `.clamp(-1, 1)` first."),
             Mistake(first_end_where_parallel, "One may be longer than the other: go along the straight line there."),
             Mistake(cosine_for_the_angle, "That is the cosine; the angle is its arccos."),
             Mistake(arcsine_for_arccosine, "The dot product holds the cosine: arccos, not arcsin."),
