@@ -609,6 +609,13 @@ def test_what_is_drawn_is_what_the_networks_are_given(sheet, strokes):
     assert "The sheet is empty" in sheet.sentence.value and sheet.on_it.value == sheet.NOTHING
 
 
+def test_an_empty_sheet_that_is_being_looked_at_leaves_nothing_behind(sheet):
+    sheet.put(sheet.DRAWN[sheet.NOTHING]())
+    sheet.draw()  # as another thread may, while something is laid on the sheet
+    sheet.sheet = sheet.DRAWN["a T-shirt, drawn by code"]()
+    assert "They know ten names" in sheet.draw()[1]
+
+
 def test_a_pen_that_only_hovers_draws_nothing(sheet):
     sheet._go_on(50, 50)
     sheet._end()

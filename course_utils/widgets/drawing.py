@@ -178,14 +178,14 @@ class DrawYourOwn(Explorer):
     # -- what is shown
 
     def draw(self) -> tuple[Sketch, str]:
-        sketch = Sketch(890, 260)
+        sketch, problem = Sketch(890, 260), self.problem
         try:
             pixels = own_pictures.prepare(self.sheet)
         except ValueError:
-            self.problem = self.problem or "The sheet is empty: draw on it, choose a file, or something from the list."
-        if self.problem:
+            problem = problem or "The sheet is empty: draw on it, choose a file, or something from the list."
+        if problem:
             sketch.text(445, 130, "Here stands what the networks are given, and what they answer.")
-            return sketch, self.problem
+            return sketch, problem
         x = data.normalize(pixels[None])
         said = []
         for place, (name, model) in enumerate(self.models.items()):
