@@ -16,6 +16,7 @@ from course_utils.classroom.sandbox import NoSandbox, Sandbox
 from course_utils.exercises import EXERCISES, source_of
 from course_utils.exercises.comparing import same
 from course_utils.exercises.running import Outcome, ThingItself, TimeLimit
+from tests.drawing import drawn_cases
 
 RELEASE = Release("0", tuple(Assigned(e.lesson, name, 10.0) for name, e in EXERCISES.items()), seed=20_261_128)
 
@@ -92,6 +93,7 @@ plain_values = st.recursive(
 )
 
 
+@drawn_cases(300)
 @given(plain_values)
 @example(-0.0)
 def test_plain_values_cross_the_border_unchanged(value):
@@ -159,6 +161,7 @@ def test_too_deep_is_not_settled():
         border.settled(deep)
 
 
+@drawn_cases(300)
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_outcome_are_unreadable(data):
     with pytest.raises(border.Unreadable):
