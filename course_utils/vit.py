@@ -144,7 +144,7 @@ class ViT(nn.Module):
         self.blocks = nn.ModuleList(EncoderBlock(width, heads, mlp_width, eps=eps, drop_path=p) for p in shares)
         self.norm = nn.LayerNorm(width, eps)
         self.head = nn.Linear(width, classes)
-        nn.init.zeros_(self.head.weight)  # begins with equal logits: no class is favoured yet
+        nn.init.zeros_(self.head.weight)  # the same logits for every picture: the bias, which is small
 
     def tokens(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, L, width): what the first block sees, with positions"""

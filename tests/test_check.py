@@ -308,6 +308,25 @@ def test_stub_line_left_standing_is_pointed_out():
     assert verdict.details[-1] == "The line `raise NotImplementedError` still stands in your answer: take it out."
 
 
+def test_an_answer_that_calls_a_stub_is_told_so():
+    calls = answer("return blank(image, kernel)")
+    calls.__globals__["blank"] = answer("raise NotImplementedError", "blank")
+    verdict = check(calls)
+    assert verdict.details[-3] == "your line 2: return blank(image, kernel)"
+    assert verdict.details[-1].startswith("Your answer calls a function that is still blank")
+
+
+def test_errors_of_one_kind_get_the_sentence_only_for_what_they_say():
+    """Where nothing but errors come, their kind alone is too little to know the mistake by."""
+    said = "x.max(dim)` gives two things"
+    pair = "e = (x - x.max(dim, keepdim=True)).exp()\nreturn e / e.sum()"
+    assert said in repr(check(answer(pair, "softmax", "x, dim")))
+    assert said not in repr(check(answer("return x.exp() / x.exp().sum(dim, keep_dim=True)", "softmax", "x, dim")))
+    own = "e = (x - x.amax(dim, keepdim=True)).exp()\ne /= e.sum(dim, keepdim=True)\nreturn e"
+    verdict = repr(check(answer(own, "softmax", "x, dim")))
+    assert "in place" in verdict and "the caller's tensor" not in verdict
+
+
 def test_fault_left_as_it_was_is_not_attempted():
     assert check(exercises.lesson_01.the_fault, name="flatten_features").state == "not attempted"
     commented = answer("# hm\nreturn x.view(-1, 16*5*5)", "flatten_features", "x")

@@ -156,5 +156,14 @@ def test_errors_are_told_in_a_line():
     assert say_error(ValueError("x" * 400)) == "ValueError: " + "x" * 300
     assert say_error(RecursionError()) == "RecursionError: it calls itself again and again"
     assert say_error(Unprintable()) == "Unprintable: (its message cannot be printed)"
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError) as told:
+        x += 1
+    assert say_error(told.value).endswith("in place (`+=`, `mul_`) only under `torch.no_grad()`")
+    powers = x.exp()
+    powers /= 2
+    with pytest.raises(RuntimeError) as told:
+        powers.sum().backward()
+    assert "`x = x + ...` makes new ones" in say_error(told.value)
     assert say_error(MemoryError()) == "MemoryError: it asks for more than 2 GB of memory"
     assert say_error(RuntimeError("[enforce fail] can't allocate memory: x")).startswith("MemoryError: it asks for")

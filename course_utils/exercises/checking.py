@@ -3,6 +3,7 @@
 import ast
 import html
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,12 +12,14 @@ from typing import Any
 from torch import Tensor
 
 from .. import palette
-from .comparing import as_number, difference, same, say_error
+from .comparing import as_number, difference, same, say_error, text_of
 from .exercise import Case, Exercise, body_of
 from .running import Forbidden, Outcome, TimeLimit, misfit, own_line, run
 
 MARKS = {"passed": "✓", "failed": "✗", "not attempted": "○"}
 COLOURS = {"passed": palette.GREEN, "failed": palette.RED, "not attempted": palette.GREY}
+STILL_STANDS = "The line `raise NotImplementedError` still stands in your answer: take it out."
+CALLS_A_STUB = "Your answer calls a function that is still blank (`raise NotImplementedError`): write that one first."
 SUPER_INIT = ast.dump(ast.parse("super().__init__()").body[0])  # stands in the stub of a class
 
 
@@ -136,12 +139,22 @@ def recognise(exercise: Exercise, tries: list[Try], do: Callable[..., Outcome] =
     """
     number = isinstance(tries[0].expected.value, float)  # is one asked for?
     came = [replace(t.came, value=as_number(t.came.value)) if number else t.came for t in tries]
-    for any_dtype in (False, True):
+    only_errors = all(c.error is not None for c in came)  # then their kind alone says too little
+    right = all(same(c, t.expected, exercise.tolerance) for c, t in zip(came, tries, strict=True))
+    for any_dtype in (False,) if right else (False, True):
         for mistake in exercise.mistakes:
             did = (do(mistake.function, exercise, t.case) for t in tries)
-            if all(same(c, d, exercise.tolerance, any_dtype) for c, d in zip(came, did, strict=True)):
+            if all(
+                same(c, d, exercise.tolerance, any_dtype) and (not only_errors or _gist(c) == _gist(d))
+                for c, d in zip(came, did, strict=True)
+            ):
                 return mistake.sentence
     return None
+
+
+def _gist(outcome: Outcome) -> str:
+    """What its error says, but for the numbers in it."""
+    return re.sub(r"[\d.]+", "", text_of(outcome.error))
 
 
 def not_attempted(answer: Callable, exercise: Exercise) -> bool:
@@ -219,7 +232,8 @@ def _details(exercise: Exercise, worst: Try, tries: list[Try], do: Callable[...,
         lines.append(worst.came.line)
     lines.append(worst.wrong)
     if type(worst.came.error) is NotImplementedError and not str(worst.came.error):  # PyTorch raises it with a text
-        lines.append("The line `raise NotImplementedError` still stands in your answer: take it out.")
+        in_it = worst.came.line is None or "NotImplementedError" in worst.came.line
+        lines.append(STILL_STANDS if in_it else CALLS_A_STUB)
     elif sentence := recognise(exercise, tries, do):
         lines.append(sentence)
     if worst.came.characters:

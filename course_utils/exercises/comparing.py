@@ -14,6 +14,12 @@ from .running import Outcome, ThingItself, TimeLimit
 # How far two right answers may lie apart: they add the same numbers in another order.
 RTOL = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 2e-2}
 ATOL = {torch.float64: 1e-10, torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 1e-2}
+CLEARER = {
+    "modified by an inplace operation": "numbers that the gradient still needs were written over in place (`+=`, `/=`, "
+    "`mul_`): `x = x + ...` makes new ones",
+    "leaf Variable that requires grad": "what gradients are taken of can be written to in place (`+=`, `mul_`) only "
+    "under `torch.no_grad()`",
+}
 SHOWN = 12  # numbers of a tensor that are printed whole
 
 
@@ -61,18 +67,24 @@ def as_number(value: Any) -> Any:
     return value.item() if lone else value
 
 
+def text_of(error: BaseException) -> str:
+    """An error's own words as one line, whatever the error does when it is printed."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "(its message cannot be printed)"
+
+
 def say_error(error: BaseException) -> str:
-    """An error as one line, whatever the error does when it is printed."""
+    """An error as one line, in clearer words where PyTorch's are for those who know it already."""
     if isinstance(error, TimeLimit):
         return f"it did not end within {running.SECONDS:g} seconds: is there a loop that never stops?"
     if isinstance(error, ThingItself):
         return f"it calls {error}: that is the thing itself. Write it from smaller parts"
     if isinstance(error, RecursionError):
         return "RecursionError: it calls itself again and again"
-    try:
-        text = " ".join(str(error).split())
-    except Exception:
-        text = "(its message cannot be printed)"
+    text = text_of(error)
+    text = next((clearer for words, clearer in CLEARER.items() if words in text), text)
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return f"MemoryError: it asks for more than {running.MEMORY / 2**30:g} GB of memory"
     return f"{type(error).__name__}: {text[:300]}"

@@ -27,6 +27,15 @@ def by_the_brightest(images):
     return images.unsqueeze(1) / images.max()
 
 
+def divided_if_any_is_above_one(images):
+    return images.unsqueeze(1) / 255 if images.max() > 1 else images.unsqueeze(1).float()
+
+
+def between_darkest_and_lightest(images):
+    low, high = images.min().float(), images.max().float()
+    return (images.unsqueeze(1) - low) / (high - low)
+
+
 def rounded_down(images):
     return (images.unsqueeze(1) // 255).float()
 
@@ -65,6 +74,10 @@ def each_picture_apart(x):
     return (x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)
 
 
+def each_picture_apart_all_channels(x):
+    return (x - x.mean((1, 2, 3), keepdim=True)) / x.std((1, 2, 3), keepdim=True)
+
+
 def over_the_channels(x):
     return (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
 
@@ -87,6 +100,14 @@ def only_centred(x):
 
 def eps_under_the_root(x):
     return (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), keepdim=True) + 1e-3).sqrt()
+
+
+def little_eps_under_the_root(x):
+    return (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), keepdim=True) + 1e-5).sqrt()
+
+
+def eps_beside_the_deviation(x):
+    return (x - x.mean((0, 2, 3), keepdim=True)) / (x.std((0, 2, 3), keepdim=True) + 1e-5)
 
 
 def between_its_ends(x):
@@ -228,6 +249,11 @@ def twice_too_large(f, x):
     return gradient
 
 
+def by_a_hundred_millionth(f, x):
+    steps = 1e-8 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x - step)) / 2e-8 for step in steps]).view(x.shape)
+
+
 def step_too_small(f, x):
     gradient = torch.zeros_like(x)
     for place in range(x.numel()):
@@ -254,6 +280,35 @@ def left_moved_by_a_thousandth(f, x):
         above = f(moved)
         moved.view(-1)[place] -= 2e-3
         slopes.view(-1)[place] = (above - f(moved)) / 2e-3
+    return slopes
+
+
+def left_moved_by_a_ten_thousandth(f, x):
+    moved, slopes = x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        moved.view(-1)[place] += 1e-4
+        above = f(moved)
+        moved.view(-1)[place] -= 2e-4
+        slopes.view(-1)[place] = (above - f(moved)) / 2e-4
+    return slopes
+
+
+def two_copies_left_moved(f, x):
+    above, below, slopes = x.clone(), x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        above.view(-1)[place] += 1e-3
+        below.view(-1)[place] -= 1e-3
+        slopes.view(-1)[place] = (f(above) - f(below)) / 2e-3
+    return slopes
+
+
+def two_copies_left_moved_by_little(f, x):
+    step = 1e-2 if x.dtype == torch.float32 else 1e-5
+    above, below, slopes = x.clone(), x.clone(), torch.zeros_like(x)
+    for place in range(x.numel()):
+        above.view(-1)[place] += step
+        below.view(-1)[place] -= step
+        slopes.view(-1)[place] = (f(above) - f(below)) / (2 * step)
     return slopes
 
 
@@ -308,6 +363,7 @@ EXERCISES = (
             Case("greys 0, 1, 254 and 255", torch.tensor([[[0, 1], [254, 255], [7, 128]]], dtype=torch.uint8)),
             Case("two pictures, wider than tall", draw.greys(2, 3, 5)),
             Case("a single picture", draw.greys(1, 4, 4)),
+            Case("nothing lighter than 1", torch.tensor([[[0, 1], [1, 0]]], dtype=torch.uint8)),
         ],
         drawn=lambda draw: (draw.greys(draw.whole(1, 4), draw.whole(1, 6), draw.whole(1, 6)),),
         hints=(
@@ -319,6 +375,8 @@ EXERCISES = (
             Mistake(unscaled, "You changed the type, not the scale: the largest grey value should come out as 1."),
             Mistake(by_256, "White comes out as 0.996: there are 256 values, but the largest is 255."),
             Mistake(by_the_brightest, "You divided by this batch's brightest pixel; white is always 255."),
+            Mistake(between_darkest_and_lightest, "You stretched this batch's greys; black is always 0, white 255."),
+            Mistake(divided_if_any_is_above_one, "A dark picture is on the scale 0 to 255 too: divide always."),
             Mistake(
                 rounded_down,
                 "Everything but white became 0: something rounded down (`//`, or whole numbers) before you had floats.",
@@ -334,7 +392,7 @@ EXERCISES = (
         reference=standardize,
         minutes=8,
         difficulty=2,
-        tolerance=1e-4,  # a small eps beside the deviation is no mistake
+        tolerance=1e-4,  # a millionth beside the deviation, against 0/0, is no mistake
         cases=lambda draw: [
             Case("channels of different brightness", uneven_channels(draw, 4, 2, 5, 6)),
             Case("as many channels as columns", uneven_channels(draw, 4, 3, 5, 3)),
@@ -356,9 +414,11 @@ EXERCISES = (
                 "You averaged over the pictures only: each pixel got its own mean. One for each channel is wanted.",
             ),
             Mistake(one_for_all, "You averaged over the channels too: each channel has its own brightness."),
-            Mistake(
-                each_picture_apart,
-                "You kept the batch axis: each picture got its own mean, so a dark and a bright item look alike.",
+            *(
+                Mistake(
+                    f, "You kept the batch axis: each picture got its own mean, so a dark and a bright item look alike."
+                )
+                for f in (each_picture_apart, each_picture_apart_all_channels)
             ),
             Mistake(
                 over_the_channels,
@@ -375,9 +435,9 @@ EXERCISES = (
                 Mistake(f, "You laid the smallest number on 0 and the largest on 1; mean 0 and torch.std 1 are wanted.")
                 for f in (between_its_ends, between_the_ends_of_all)
             ),
-            Mistake(
-                eps_under_the_root,
-                "You changed the spread, which shows where it is small: take torch.std as it is.",
+            *(
+                Mistake(f, "You changed the spread, which shows where it is small: take torch.std as it is.")
+                for f in (eps_under_the_root, little_eps_under_the_root, eps_beside_the_deviation)
             ),
             Mistake(
                 deviation_with_n,
@@ -458,7 +518,14 @@ EXERCISES = (
                     left_moved,
                     "The numbers you moved before are still moved: put each back before you move the next.",
                 )
-                for left_moved in (left_moved_by_a_hundredth, left_moved_by_a_thousandth, left_moved_by_little)
+                for left_moved in (
+                    left_moved_by_a_hundredth,
+                    left_moved_by_a_thousandth,
+                    left_moved_by_a_ten_thousandth,
+                    left_moved_by_little,
+                    two_copies_left_moved,
+                    two_copies_left_moved_by_little,
+                )
             ),
             Mistake(step_relative_to_x, "Where x is 0 your step is 0 too, and 0/0 is nan: take a fixed step."),
             Mistake(step_too_large, "Your step is longer than the bends of f: take a smaller one."),
@@ -476,15 +543,17 @@ EXERCISES = (
                     by_a_ten_millionth,
                 )
             ),
-            Mistake(
-                step_too_small,
-                "In float32, 2 + 1e-8 is 2 and the difference is 0: take a larger step there.",
+            *(
+                Mistake(f, "In float32, 2 + 1e-8 is 2 and the difference is 0: take a larger step there.")
+                for f in (by_a_hundred_millionth, step_too_small)
             ),
         ),
         not_allowed=(
             "torch.autograd.grad",
             "torch.autograd.backward",
+            "torch.autograd.forward_ad.make_dual",
             "torch.func.grad",
+            "torch.func.jvp",
             "torch.func.jacfwd",
             "torch.func.jacrev",
         ),

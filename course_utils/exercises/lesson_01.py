@@ -40,6 +40,14 @@ def with_a_fraction(size, kernel_size, stride, padding, dilation):
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) / stride + 1
 
 
+def dilation_ignored(size, kernel_size, stride, padding, dilation):
+    return (size + 2 * padding - kernel_size) // stride + 1
+
+
+def brackets_forgotten(size, kernel_size, stride, padding, dilation):
+    return size + 2 * padding - dilation * (kernel_size - 1) - 1 // stride + 1
+
+
 def steps_not_places(size, kernel_size, stride, padding, dilation):
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride
 
@@ -186,6 +194,19 @@ def first_column_before_first_row(x, kernel_size, stride=None, padding=0):
     return windows.unfold(3, kernel_size, stride or kernel_size).max(4).values.max(4).values
 
 
+def windows_side_by_side_by_one(x, kernel_size, stride=None, padding=0):
+    k, s = kernel_size, stride or kernel_size
+    x = F.pad(x, (padding,) * 4, value=-math.inf)
+    height, width = (x.shape[2] - k) // s + 1, (x.shape[3] - k) // s + 1
+    places = [x[:, :, i : i + k, j : j + k].flatten(2).max(2).values for i in range(height) for j in range(width)]
+    return torch.stack(places, 2).unflatten(2, (height, width))
+
+
+def pads_with_minus_a_billion(x, kernel_size, stride=None, padding=0):
+    windows = F.pad(x, (padding,) * 4, value=-1e9).unfold(2, kernel_size, stride or kernel_size)
+    return windows.unfold(3, kernel_size, stride or kernel_size).flatten(4).max(4).values
+
+
 def padding_ignored(x, kernel_size, stride=None, padding=0):
     windows = x.unfold(2, kernel_size, stride or kernel_size)
     return windows.unfold(3, kernel_size, stride or kernel_size).flatten(4).max(4).values
@@ -247,6 +268,30 @@ def empty_without_edges(f, x, shift, stride):
     moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
     edge = moved_after.shape[-1] // 4
     return (moved_before - moved_after)[..., edge:-edge].abs().max().item()
+
+
+def tests_invariance_and_is_empty(f, x, shift, stride):
+    moved_before, still = f(x.roll(shift, dims=-1)), f(x)
+    edge = still.shape[-1] // 4
+    return (moved_before - still)[..., edge:-edge].abs().max().item()
+
+
+def forgets_the_stride_and_is_empty(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift, dims=-1)
+    edge = moved_after.shape[-1] // 4
+    return (moved_before - moved_after)[..., edge:-edge].abs().max().item()
+
+
+def without_absolute_values_and_empty(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    edge = moved_after.shape[-1] // 4
+    return (moved_before - moved_after)[..., edge:-edge].max().item()
+
+
+def mean_of_the_absolute_values(f, x, shift, stride):
+    moved_before, moved_after = f(x.roll(shift, dims=-1)), f(x).roll(shift // stride, dims=-1)
+    width = moved_after.shape[-1]
+    return (moved_before - moved_after)[..., width // 4 : width - width // 4].abs().mean().item()
 
 
 def edges_of_the_picture(f, x, shift, stride):
@@ -542,6 +587,8 @@ EXERCISES = (
             Mistake(rounded_up, "The last window must fit whole; a piece that hangs over does not count."),
             Mistake(whole_kernel_spread, "Only the gaps stretch: between k numbers there are k - 1 gaps."),
             Mistake(reach_one_short, "The kernel's first number takes a pixel too: it reaches over d (k - 1) + 1."),
+            Mistake(dilation_ignored, "The dilation that was given is not used: the reach is longer than the kernel."),
+            Mistake(brackets_forgotten, "`//` comes before `-`: the difference that is divided needs brackets."),
             Mistake(with_a_fraction, "Half a pixel is no answer: use `//`."),
             Mistake(
                 steps_not_places,
@@ -575,23 +622,23 @@ EXERCISES = (
             "Cut the edges off the last axis before you take the largest absolute difference.",
         ),
         mistakes=(
-            Mistake(
-                tests_invariance,
-                "You tested invariance (nothing changes); equivariance says that the answer moves along.",
+            *(
+                Mistake(f, "You tested invariance (nothing changes); equivariance says that the answer moves along.")
+                for f in (tests_invariance, tests_invariance_and_is_empty)
             ),
-            Mistake(forgets_the_stride, "With stride 2, two input pixels are one output pixel."),
+            *(
+                Mistake(f, "With stride 2, two input pixels are one output pixel.")
+                for f in (forgets_the_stride, forgets_the_stride_and_is_empty)
+            ),
             Mistake(
                 keeps_the_rim,
                 "At the edges padding and wrap-around come in, which are not the convolution's doing: leave them out.",
             ),
-            Mistake(
-                without_absolute_values,
-                "A large negative difference is an error too: take absolute values before the maximum.",
+            *(
+                Mistake(f, "A large negative difference is an error too: take absolute values before the maximum.")
+                for f in (without_absolute_values, without_absolute_values_and_empty, absolute_value_last)
             ),
-            Mistake(
-                absolute_value_last,
-                "A large negative difference is an error too: take absolute values before the maximum.",
-            ),
+            Mistake(mean_of_the_absolute_values, "The largest difference is asked for, not the mean of them."),
             Mistake(
                 empty_without_edges, "Where the edge is 0 columns wide, `edge:-edge` is empty: end at width - edge."
             ),
@@ -627,7 +674,9 @@ EXERCISES = (
                 the_fault_in_other_words,
                 "The -1 lets the number of pictures float: keep that axis, and flatten the others.",
             ),
-            Mistake(another_fixed_size, "That fits maps of 4x4 alone, and is silent again for others."),
+            Mistake(
+                another_fixed_size, "That fits maps of 4x4 alone: take the sizes from x, or let `flatten` find them."
+            ),
             Mistake(fixed_number_of_pictures, "A batch has 100 pictures only sometimes: the last one is shorter."),
             Mistake(everything_in_one_row, "Everything lies in one row: keep the first axis."),
         ),
@@ -655,11 +704,11 @@ EXERCISES = (
             "`window.flatten(2).max(dim=2).values` takes the maximum, and its gradient goes to one place: the first.",
         ),
         mistakes=(
-            Mistake(pads_with_zero, "A padded pixel must never win: what number is smaller than every other?"),
-            Mistake(
-                pads_with_zero_and_splits_ties,
-                "A padded pixel must never win: what number is smaller than every other?",
+            *(
+                Mistake(f, "A padded pixel must never win: what number is smaller than every other?")
+                for f in (pads_with_zero, pads_with_zero_and_splits_ties, pads_with_minus_a_billion)
             ),
+            Mistake(windows_side_by_side_by_one, "The number of windows is right, but window i begins at i * stride."),
             Mistake(default_stride_one, "In pooling the default stride is the kernel size."),
             Mistake(default_stride_two, "In pooling the default stride is the kernel size."),
             Mistake(stride_ignored, "Your windows never overlap: the stride that was given is not used."),
@@ -754,7 +803,9 @@ EXERCISES = (
             Mistake(
                 last_stride_alone, "Strides multiply: after two layers of stride 2, neighbours lie four pixels apart."
             ),
-            Mistake(wrong_end, "r = (r - 1) * s + k goes from the last layer to the first."),
+            Mistake(
+                wrong_end, "That is what the layers give in reverse order: a stride widens the steps of those after it."
+            ),
             Mistake(kernels_multiplied, "Receptive fields grow by adding, not by multiplying."),
             Mistake(strides_forgotten, "The strides are not used: after a stride of 2, each step counts double."),
         ),

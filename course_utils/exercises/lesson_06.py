@@ -491,7 +491,7 @@ def drawn_embedding(draw: Draw) -> tuple:
 class EncoderBlock(nn.Module):
     """(N, L, width) -> (N, L, width): x + attention(norm1(x)), and then x + mlp(norm2(x)) of that
 
-    norm1, norm2: nn.LayerNorm
+    norm1, norm2: nn.LayerNorm, with PyTorch's eps
     attention: nn.MultiheadAttention of so many heads, batch first; queries, keys and values are the same tokens
     mlp: nn.Sequential of a linear map to mlp_width, nn.GELU, and a linear map back to width
     """
@@ -632,6 +632,33 @@ class OnlyQueriesNormalised(nn.Module):
     def forward(self, x):
         x = x + self.attention(self.norm1(x), x, x)[0]
         return x + self.mlp(self.norm2(x))
+
+
+class OnlyValuesNormalised(nn.Module):
+    def __init__(self, width, heads, mlp_width):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
+
+    def forward(self, x):
+        x = x + self.attention(x, x, self.norm1(x))[0]
+        return x + self.mlp(self.norm2(x))
+
+
+class SecondNormForgotten(nn.Module):
+    def __init__(self, width, heads, mlp_width):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
+
+    def forward(self, x):
+        h = self.norm1(x)
+        x = x + self.attention(h, h, h)[0]
+        return x + self.mlp(x)
 
 
 class MlpFirst(nn.Module):
@@ -1003,6 +1030,11 @@ def no_biases_in_attention(width, depth, mlp_width, patches, patch_values, class
     return (patch_values + patches + 3) * width + depth * block + 2 * width + (width + 1) * classes
 
 
+def three_biases_in_attention(width, depth, mlp_width, patches, patch_values, classes):
+    block = 4 * width * width + 3 * width + (width + 1) * mlp_width + (mlp_width + 1) * width + 4 * width
+    return (patch_values + patches + 3) * width + depth * block + 2 * width + (width + 1) * classes
+
+
 def no_biases_in_the_mlp(width, depth, mlp_width, patches, patch_values, classes):
     block = 4 * (width + 1) * width + 2 * width * mlp_width + 4 * width
     return (patch_values + patches + 3) * width + depth * block + 2 * width + (width + 1) * classes
@@ -1351,8 +1383,8 @@ def drawn_positions(draw: Draw) -> tuple[Tensor, tuple[int, int]]:
 
 SIDES = "A patch is (height, width), and the two may differ: ph cuts the rows of pixels, pw the columns."
 TRAINED = (
-    "A tensor that is made in `forward`, or that is no nn.Parameter, is never trained: the optimizer gets what "
-    "`parameters()` lists."
+    "What the docstring names belongs into `self` in `__init__`, as a layer or an nn.Parameter. A tensor made in "
+    "`forward` is never trained: the optimizer gets what `parameters()` lists."
 )
 NOT_A_MAP = "On the way from (1, L, D) to a map (1, D, h, h), and back, the axis D moves: reshape alone mixes them up."
 STREAM = "The shortcut carries the normalised x: keep x as it came, and normalise only a copy that enters the branch."
@@ -1361,7 +1393,7 @@ TRAVELLED = "The tokens took their positions with them, so each still says where
 INVERSE = "That is the way back: `tokens[:, order]` puts token order[i] at place i."
 VALUES = "The values have a projection of their own, `x @ w_v`."
 SCALE = "Scores are divided by the root of D, the number of features that a product q . k adds up."
-ONE_WIDTH = "It lacks width numbers: the class token's position, or the bias of the patches' linear map."
+ONE_WIDTH = "It lacks width numbers: the class token, its position, or the bias of the patches' linear map."
 TWO_WIDTHS = "It lacks 2 * width numbers: the class token and its position, or the layer norm after the last block."
 FOUR_WIDTHS = "Each block lacks 4 * width numbers: the biases of attention's four maps, or the two layer norms."
 SHARES = "Each row is divided by its sum after the identity was added, layer by layer: weights should remain shares."
@@ -1555,7 +1587,11 @@ EXERCISES = (
             Mistake(NoSecondShortcut, "The MLP replaces the stream where it should add to it."),
             Mistake(BranchesSideBySide, "The MLP should see what attention wrote: start it from the first sum."),
             Mistake(OneNormForBoth, "norm2 does nothing: each branch has a norm of its own."),
-            Mistake(OnlyQueriesNormalised, "Queries, keys and values are all made from the normalised tokens."),
+            *(
+                Mistake(f, "Queries, keys and values are all made from the normalised tokens.")
+                for f in (OnlyQueriesNormalised, OnlyValuesNormalised)
+            ),
+            Mistake(SecondNormForgotten, "What enters the second branch is normalised too: by norm2."),
             Mistake(MlpFirst, "Attention comes first: the MLP then works on what it gathered."),
             Mistake(OneHead, "You have one head: attention takes the number of heads too."),
             Mistake(OtherEps, "The layer norms keep PyTorch's eps, 1e-5; yours differs in the last digits."),
@@ -1578,7 +1614,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=shuffle_patches,
         minutes=6,
-        difficulty=2,
+        difficulty=3,
         gradients=True,
         cases=lambda draw: [
             Case(
@@ -1622,13 +1658,13 @@ EXERCISES = (
         trial=output_and_weights,
         fault=one_projection_for_all,
         minutes=6,
-        difficulty=2,
+        difficulty=3,
         cases=lambda draw: [
             Case(
                 "three tokens of two features",
                 torch.tensor([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]]),
                 torch.tensor([[1.0, 0.0], [2.0, 1.0]]),
-                torch.tensor([[0.0, 1.0], [1.0, 3.0]]),
+                torch.tensor([[0.0, 1.0], [2.0, 3.0]]),  # w_q @ w_k.T is not symmetric
                 torch.tensor([[2.0, 1.0], [0.0, 5.0]]),
             ),
             Case("two pictures", draw(2, 4, 3), draw(3, 3), draw(3, 3), draw(3, 3)),
@@ -1659,7 +1695,8 @@ EXERCISES = (
             *(Mistake(f, VALUES) for f in (values_are_the_tokens, values_are_the_keys, values_are_the_queries)),
             Mistake(
                 queries_and_keys_swapped,
-                "Row i of the scores belongs to query i: the queries stand on the left of the product.",
+                "Row i of the scores belongs to the query of token i, x @ w_q: queries stand on the left of the "
+                "product, keys on the right.",
             ),
             Mistake(
                 weights_of_projections_transposed,
@@ -1684,7 +1721,7 @@ EXERCISES = (
         lesson=LESSON,
         reference=parameter_count,
         minutes=10,
-        difficulty=2,
+        difficulty=3,
         optional=True,
         cases=lambda draw: [
             Case("small numbers", 2, 1, 3, 4, 5, 2),
@@ -1708,6 +1745,7 @@ EXERCISES = (
             *(Mistake(f, ONE_WIDTH) for f in (no_position_for_the_class_token, no_bias_of_the_patches)),
             *(Mistake(f, TWO_WIDTHS) for f in (nothing_for_the_class_token, no_last_norm)),
             *(Mistake(f, FOUR_WIDTHS) for f in (no_biases_in_attention, no_norms_in_the_blocks)),
+            Mistake(three_biases_in_attention, "The fourth of attention's maps, behind the heads, has a bias too."),
             Mistake(no_positions, "The positions are learnt too: width numbers for each token."),
             Mistake(one_number_for_a_position, "A position is added to a token, so it has width numbers, not one."),
             Mistake(
