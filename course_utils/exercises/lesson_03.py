@@ -42,6 +42,28 @@ def with_a_small_number_added(logits, labels):
     return -(logits.softmax(dim=1)[torch.arange(len(labels)), labels] + 1e-9).log().mean()
 
 
+def with_a_smaller_number_added(logits, labels):
+    return -(logits.softmax(dim=1)[torch.arange(len(labels)), labels] + 1e-10).log().mean()
+
+
+def with_a_hundred_millionth_added(logits, labels):
+    return -(logits.softmax(dim=1)[torch.arange(len(labels)), labels] + 1e-8).log().mean()
+
+
+def with_a_billionth_of_a_thousandth_added(logits, labels):
+    return -(logits.softmax(dim=1)[torch.arange(len(labels)), labels] + 1e-12).log().mean()
+
+
+def clamped_before_the_log(logits, labels):
+    return -logits.softmax(dim=1)[torch.arange(len(labels)), labels].clamp(min=1e-8).log().mean()
+
+
+def largest_not_added_back(logits, labels):
+    largest = logits.amax(dim=1, keepdim=True)
+    log_p = logits - (logits - largest).exp().sum(dim=1, keepdim=True).log()
+    return -log_p[torch.arange(len(labels)), labels].mean()
+
+
 def log_of_exp_by_hand(logits, labels):
     e = logits.exp()
     return -(e / e.sum(dim=1, keepdim=True)).log()[torch.arange(len(labels)), labels].mean()
@@ -160,6 +182,18 @@ def new_one_in_the_list(parameters, velocities, lr, momentum):
         parameters[i].grad = torch.zeros_like(v)
 
 
+def new_one_without_a_gradient(parameters, velocities, lr, momentum):
+    for i, v in enumerate(velocities):
+        v.mul_(momentum).add_(parameters[i].grad)
+        parameters[i] = parameters[i] - lr * v
+
+
+def sign_in_the_velocity(parameters, velocities, lr, momentum):
+    for p, v in zip(parameters, velocities, strict=True):
+        v.mul_(momentum).sub_(p.grad)
+        p.add_(lr * v)
+
+
 def uphill(parameters, velocities, lr, momentum):
     for p, v in zip(parameters, velocities, strict=True):
         v.mul_(momentum).add_(p.grad)
@@ -195,6 +229,7 @@ def steps_in_turn(step: Callable, starts: Tensor, gradients: Tensor, rates: Tens
                 p.grad = gradient.clone() if p.grad is None else p.grad.add_(gradient)  # as backward does
             step(parameters, velocities, rate, momentum)
             places[f"parameters after step {number}"] = torch.stack(given)
+            places[f"velocities after step {number}"] = torch.stack(list(velocities))
             for p in given:
                 if p.grad is not None:
                     p.grad.zero_()
@@ -331,6 +366,124 @@ def only_m_corrected(parameters, states, lr, betas, eps, weight_decay):
         p.sub_(lr * state["m"] / (1 - beta1 ** state["t"]) / (state["v"].sqrt() + eps))
 
 
+def corrected_ones_kept(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = (beta1 * state["m"] + (1 - beta1) * p.grad) / (1 - beta1 ** state["t"])
+        state["v"] = (beta2 * state["v"] + (1 - beta2) * p.grad**2) / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * state["m"] / (state["v"].sqrt() + eps))
+
+
+def decay_without_the_rate(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+
+
+def counted_after_the_step(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+        state["t"] += 1
+
+
+def power_forgotten(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * state["m"] / (1 - beta1) / ((state["v"] / (1 - beta2)).sqrt() + eps))
+
+
+def sum_for_m(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+
+
+def sum_for_v(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+
+
+def only_v_corrected(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * state["m"] / ((state["v"] / (1 - beta2 ** state["t"])).sqrt() + eps))
+
+
+def betas_exchanged(parameters, states, lr, betas, eps, weight_decay):
+    beta2, beta1 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / (v.sqrt() + eps))
+
+
+def eps_left_out(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * m / v.sqrt())
+
+
+def adam_uphill(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    for p, state in zip(parameters, states, strict=True):
+        state["t"] += 1
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        m, v = state["m"] / (1 - beta1 ** state["t"]), state["v"] / (1 - beta2 ** state["t"])
+        p.mul_(1 - lr * weight_decay)
+        p.add_(lr * m / (v.sqrt() + eps))
+
+
+def only_the_first_state_counts(parameters, states, lr, betas, eps, weight_decay):
+    beta1, beta2 = betas
+    states[0]["t"] += 1
+    t = states[0]["t"]
+    for p, state in zip(parameters, states, strict=True):
+        state["m"] = beta1 * state["m"] + (1 - beta1) * p.grad
+        state["v"] = beta2 * state["v"] + (1 - beta2) * p.grad**2
+        p.mul_(1 - lr * weight_decay)
+        p.sub_(lr * state["m"] / (1 - beta1**t) / ((state["v"] / (1 - beta2**t)).sqrt() + eps))
+
+
 def without_decay(parameters, states, lr, betas, eps, weight_decay):
     beta1, beta2 = betas
     for p, state in zip(parameters, states, strict=True):
@@ -355,6 +508,9 @@ def adam_in_turn(
                 p.grad = gradient.clone()
             step(parameters, states, lr, betas, eps, weight_decay)
             places[f"parameters after step {number}"] = torch.stack(given)
+            for name in ("t", "m", "v"):
+                kept = [torch.as_tensor(state[name]).to(starts.dtype) for state in states]
+                places[f"{name} of both after step {number}"] = torch.stack(kept)
     return places
 
 
@@ -476,6 +632,45 @@ def sum_of_means_by_pictures(model, batches, optimizer):
         optimizer.step()
         total += loss.item()
         pictures += len(labels)
+    return total / pictures
+
+
+def sum_by_the_batches(model, batches, optimizer):
+    model.train()
+    total = 0
+    for images, labels in batches:
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+    return total / len(batches)
+
+
+def returns_after_one_batch(model, batches, optimizer):
+    model.train()
+    total = pictures = 0
+    for images, labels in batches:
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+        pictures += len(labels)
+        break
+    return total / pictures
+
+
+def one_step_after_the_loop(model, batches, optimizer):
+    model.train()
+    total = pictures = 0
+    optimizer.zero_grad()
+    for images, labels in batches:
+        loss = F.cross_entropy(model(images), labels)
+        loss.backward()
+        total += loss.item() * len(labels)
+        pictures += len(labels)
+    optimizer.step()
     return total / pictures
 
 
@@ -662,6 +857,30 @@ def mean_of_accuracies(model, batches):
     return sum(shares) / len(shares)
 
 
+def divided_by_the_batches(model, batches):
+    was_training = model.training
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for images, labels in batches:
+            right += (model(images).argmax(dim=1) == labels).sum().item()
+    model.train(was_training)
+    return right / len(batches)
+
+
+def first_batch_counts(model, batches):
+    was_training = model.training
+    model.eval()
+    right = pictures = 0
+    with torch.no_grad():
+        for images, labels in batches:
+            right += (model(images).argmax(dim=1) == labels).sum().item()
+            pictures += len(labels)
+            break
+    model.train(was_training)
+    return right / pictures
+
+
 def last_batch_counts(model, batches):
     was_training = model.training
     model.eval()
@@ -809,6 +1028,25 @@ def leaky_on_the_logits(layers, x):
     return F.leaky_relu(layers[-1](x))
 
 
+def leaky_throughout(layers, x):
+    for layer in layers[:-1]:
+        x = F.leaky_relu(layer(x))
+    return layers[-1](x)
+
+
+def leaky_throughout_and_on_the_logits(layers, x):
+    for layer in layers:
+        x = F.leaky_relu(layer(x))
+    return x
+
+
+def takes_the_last_one_out(layers, x):
+    last = layers.pop()
+    for layer in layers:
+        x = F.relu(layer(x))
+    return last(x)
+
+
 def relu_first(layers, x):
     for layer in layers:
         x = layer(F.relu(x))
@@ -845,7 +1083,11 @@ def through_layers(run_layers: Callable, widths: tuple[int, ...], x: Tensor) -> 
     else:
         received = [None] * len(weights)
     told = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, received, strict=True)]
-    return {"logits": logits, "gradients of the weights": torch.cat([gradient.flatten() for gradient in told])}
+    return {
+        "logits": logits,
+        "gradients of the weights": torch.cat([gradient.flatten() for gradient in told]),
+        "layers left in the list": len(layers),
+    }
 
 
 EXERCISES = (
@@ -886,10 +1128,23 @@ EXERCISES = (
                 )
                 for f in (log_of_softmax, log_of_the_chosen, log_of_exp_by_hand, log_of_sum_by_hand)
             ),
+            *(
+                Mistake(
+                    f,
+                    "A small number under the log caps the loss and its gradient just where the answer is most wrong: "
+                    "subtract log-sum-exp instead.",
+                )
+                for f in (
+                    with_a_small_number_added,
+                    with_a_smaller_number_added,
+                    with_a_hundred_millionth_added,
+                    with_a_billionth_of_a_thousandth_added,
+                    clamped_before_the_log,
+                )
+            ),
             Mistake(
-                with_a_small_number_added,
-                "A small number under the log caps the loss and its gradient just where the answer is most wrong: "
-                "subtract log-sum-exp instead.",
+                largest_not_added_back,
+                "What you took off before exp must come back after the log: log-sum-exp is the largest plus that.",
             ),
             Mistake(
                 mean_over_all_numbers,
@@ -956,7 +1211,11 @@ EXERCISES = (
                     "`p - ...` makes a new tensor, and the model's parameter stays where it was, whatever you put into "
                     "the list: p.sub_(...) or p -= ...",
                 )
-                for f in (parameter_not_moved, new_one_in_the_list)
+                for f in (parameter_not_moved, new_one_in_the_list, new_one_without_a_gradient)
+            ),
+            Mistake(
+                sign_in_the_velocity,
+                "The parameters are right, the velocities have the opposite sign: v adds gradients up, p takes v off.",
             ),
             Mistake(uphill, "That goes uphill: the gradient points to where the loss grows."),
             Mistake(looks_ahead, "That is Nesterov's momentum, which looks a step ahead; plain momentum is asked for."),
@@ -1012,9 +1271,11 @@ EXERCISES = (
             Mistake(sum_not_mean, "That is the sum of all losses: divide by the number of pictures."),
             Mistake(
                 sum_of_means_by_pictures,
-                "Each batch's loss is a mean already: times len(labels), or divide by the number of batches' pictures "
-                "once.",
+                "Each batch's loss is a mean already: multiply it by len(labels) before you add it up.",
             ),
+            Mistake(sum_by_the_batches, "Divide the sum by the number of pictures, not of batches."),
+            Mistake(returns_after_one_batch, "`return` stands inside the loop: the first batch is the only one."),
+            Mistake(one_step_after_the_loop, "One step for the whole epoch: each batch has its own, inside the loop."),
             Mistake(last_loss_only, "You returned the loss of the last batch alone."),
             Mistake(last_batch_only, "Only the last batch was learnt from: the three lines belong inside the loop."),
             Mistake(
@@ -1066,6 +1327,8 @@ EXERCISES = (
                 mean_of_accuracies,
                 "You averaged the batches' accuracies: a short last batch counts as much as a full one.",
             ),
+            Mistake(divided_by_the_batches, "Divide the right ones by the number of pictures, not of batches."),
+            Mistake(first_batch_counts, "`return` stands inside the loop: the first batch is the only one."),
             Mistake(last_batch_counts, "Only the last batch counts: add up over all of them."),
             Mistake(in_percent, "A share from 0 to 1 is asked for, not percent."),
             Mistake(errors_counted, "You counted the errors."),
@@ -1134,7 +1397,14 @@ EXERCISES = (
                 "layer's answer as it is.",
             ),
             Mistake(no_relu_at_all, "Without any ReLU all layers together are one linear layer: keep those between."),
-            Mistake(leaky_on_the_logits, "Logits need no squeezing at all: leave the last layer's answer as it is."),
+            *(
+                Mistake(f, "Logits need no squeezing at all: leave the last layer's answer as it is.")
+                for f in (leaky_on_the_logits, leaky_throughout_and_on_the_logits)
+            ),
+            Mistake(leaky_throughout, "The logits are free now; between the layers F.relu is asked for, as before."),
+            Mistake(
+                takes_the_last_one_out, "`pop` takes the layer out of the caller's list: `layers[-1]` only looks at it."
+            ),
             Mistake(relu_first, "That cuts off the negative inputs: ReLU comes after a layer, not before the first."),
             *(
                 Mistake(f, "Logits are asked for: the softmax is the loss's work.")
@@ -1176,6 +1446,26 @@ EXERCISES = (
                 "3.2 times too long.",
             ),
             Mistake(always_the_first_step, "t never grows: the correction of the first step is used for ever."),
+            Mistake(power_forgotten, "The correction of the first step is used for ever: t is an exponent, beta ** t."),
+            Mistake(
+                counted_after_the_step, "t counts from 1: raise it first, or 1 - beta ** 0 is 0 and you divide by it."
+            ),
+            Mistake(
+                corrected_ones_kept,
+                "The corrected m and v go into the step alone: put into the state, they are corrected again and again.",
+            ),
+            *(
+                Mistake(f, "(1 - beta) is missing where something new is added: m and v are averages, not sums.")
+                for f in (sum_for_m, sum_for_v)
+            ),
+            Mistake(only_v_corrected, "m needs its correction too: it starts at 0 as v does."),
+            Mistake(betas_exchanged, "betas are (beta1, beta2): the first for m, the second for v."),
+            Mistake(eps_left_out, "eps is not used: beside a root of 0 it keeps the step finite."),
+            Mistake(adam_uphill, "That goes uphill: take the step off, do not add it."),
+            Mistake(only_the_first_state_counts, "Each state has a t of its own: count in all of them."),
+            Mistake(
+                decay_without_the_rate, "The parameter shrinks by 1 - lr * weight_decay: your factor lacks the rate."
+            ),
             Mistake(
                 no_root, "You divide by the squared size: rescaling the loss would change the step. Take the root."
             ),
