@@ -192,8 +192,8 @@ def ruler_features(pictures: Tensor) -> Tensor:
 
 
 def ruler_probabilities(features: Tensor) -> Tensor:
-    """Which classes the ruler takes the pictures for, by their features: (N, 64) -> (N, 10), rows sum to 1."""
-    return (ruler().head(features) / 8).softmax(dim=1)
+    """Which classes the ruler takes the pictures for, by their features: (N, 64) -> (N, 10) float64, rows sum to 1."""
+    return (ruler().head(features) / 8).double().softmax(dim=1)  # in single precision the surest would be alike
 
 
 class Quality(NamedTuple):

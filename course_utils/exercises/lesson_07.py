@@ -64,6 +64,16 @@ def densities_first_and_a_small_number(log_p, log_q):
     return p / (p + q + 1e-8)
 
 
+def densities_first_and_a_smaller_number(log_p, log_q):
+    p, q = log_p.exp(), log_q.exp()
+    return p / (p + q + 1e-10)
+
+
+def densities_first_and_the_smallest_number(log_p, log_q):
+    p, q = log_p.exp(), log_q.exp()
+    return p / (p + q + 1e-12)
+
+
 def always_a_half(log_p, log_q):
     return torch.full_like(log_p, 0.5) + 0 * (log_p + log_q)
 
@@ -164,7 +174,8 @@ def discriminator_loss(D, real, fake):
     """real (N, 1, H, W), fake (M, 1, H, W), still on the generator's graph -> the discriminator's loss, one tensor
 
     D gives a logit for each picture, (N,). The loss is the mean over the real pictures of -log sigmoid(D(real)) plus
-    the mean over the fakes of -log(1 - sigmoid(D(fake))). It goes backward into D, and not into the generator.
+    the mean over the fakes of -log(1 - sigmoid(D(fake))), of the logits' dtype. It goes backward into D, and not into
+    the generator.
     """
     judged_real, judged_fake = D(real), D(fake.detach())
     loss_real = F.binary_cross_entropy_with_logits(judged_real, torch.ones_like(judged_real))
@@ -224,6 +235,15 @@ def entropy_of_probabilities(D, real, fake):
 def with_a_small_number_added(D, real, fake):
     p_real, p_fake = torch.sigmoid(D(real)), torch.sigmoid(D(fake.detach()))
     return -torch.log(p_real + 1e-8).mean() - torch.log(1 - p_fake + 1e-8).mean()
+
+
+def clamped_before_the_log(D, real, fake):
+    p_real, p_fake = (torch.sigmoid(D(x)).clamp(1e-7, 1 - 1e-7) for x in (real, fake.detach()))
+    return -torch.log(p_real).mean() - torch.log(1 - p_fake).mean()
+
+
+def logs_of_the_logits(D, real, fake):
+    return -torch.log(D(real)).mean() - torch.log(1 - D(fake.detach())).mean()
 
 
 def fake_on_its_graph(D, real, fake):
@@ -356,7 +376,8 @@ def drawn_pictures_and_noise(draw: Draw) -> tuple[Tensor, Tensor]:
 def generator_loss(D, fake):
     """fake (N, 1, H, W), on the generator's graph -> the generator's loss, one tensor that goes backward into fake
 
-    The non-saturating loss: the mean over the fakes of -log sigmoid(D(fake)), where D gives logits, (N,).
+    The non-saturating loss: the mean over the fakes of -log sigmoid(D(fake)), where D gives logits, (N,); of their
+    dtype.
     """
     judged = D(fake)
     return F.binary_cross_entropy_with_logits(judged, torch.ones_like(judged))
@@ -409,6 +430,10 @@ def log_of_the_fakes_sigmoid(D, fake):
 
 def log_of_the_fakes_sigmoid_guarded(D, fake):
     return -torch.log(torch.sigmoid(D(fake)) + 1e-8).mean()
+
+
+def log_of_the_fakes_sigmoid_clamped(D, fake):
+    return -torch.log(torch.sigmoid(D(fake)).clamp(min=1e-7)).mean()
 
 
 def entropy_of_the_fakes_probabilities(D, fake):
@@ -1630,6 +1655,7 @@ TARGETS_LIKE_LOGITS = "torch.ones and torch.zeros are float32 unless told: `ones
 NUMBER = "A number has no graph, so nobody can learn from it: return the tensor."
 SATURATES = "That is the saturating loss: at a logit of -8, a bad fake, its slope is 0.0003, where that of ours is 1."
 DENSITIES = "Far out both densities are 0 in the computer, and 0/0 is nan: work with the difference of the logs."
+NO_LOG = "D gives logits, which may be below 0 and have no logarithm: the sigmoid makes probabilities of them."
 RATIO = "A ratio, or its logarithm, can exceed 1: the logistic of log p - log q is the probability."
 WRITES_APART = "Neighbouring inputs write `stride` outputs apart, not one."
 HIDES = "Whole-number division hides the checkerboard: count input by input what is written."
@@ -1689,7 +1715,13 @@ EXERCISES = (
             Mistake(log_of_the_probability, "That is the logarithm of the probability: the probability is asked for."),
             *(
                 Mistake(f, DENSITIES)
-                for f in (densities_first, densities_first_and_divided_by_p, densities_first_and_a_small_number)
+                for f in (
+                    densities_first,
+                    densities_first_and_divided_by_p,
+                    densities_first_and_a_small_number,
+                    densities_first_and_a_smaller_number,
+                    densities_first_and_the_smallest_number,
+                )
             ),
             Mistake(always_a_half, "1/2 holds only where the two densities agree."),
             Mistake(logs_taken_for_densities, "These are logarithms of densities: shares are made of p and q."),
@@ -1742,8 +1774,10 @@ EXERCISES = (
                     log_of_sigmoid_for_the_real,
                     entropy_of_probabilities,
                     with_a_small_number_added,
+                    clamped_before_the_log,
                 )
             ),
+            Mistake(logs_of_the_logits, NO_LOG),
             Mistake(fake_on_its_graph, DO_NOT_TEACH_G),
             *(Mistake(f, NO_WAY_BACK) for f in (fakes_answer_detached, fakes_answer_without_autograd)),
             *(
@@ -1799,15 +1833,13 @@ EXERCISES = (
             Mistake(target_zero, "With the target 0 the generator learns to be found out."),
             *(Mistake(f, UNTAUGHT) for f in (fake_detached, answer_detached, judged_without_autograd)),
             Mistake(fakes_squashed_twice, TWICE),
-            Mistake(
-                log_of_the_logits,
-                "D gives logits, which may be below 0 and have no logarithm: the sigmoid makes probabilities of them.",
-            ),
+            Mistake(log_of_the_logits, NO_LOG),
             *(
                 Mistake(f, LOGITS)
                 for f in (
                     log_of_the_fakes_sigmoid,
                     log_of_the_fakes_sigmoid_guarded,
+                    log_of_the_fakes_sigmoid_clamped,
                     entropy_of_the_fakes_probabilities,
                 )
             ),

@@ -201,6 +201,30 @@ def one_half_of_a_product(a, b):
     return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
 
 
+def by_singular_values(a, b):
+    a, b = a.double(), b.double()
+    A, B = a.T.cov(), b.T.cov()
+    roots = torch.linalg.svdvals(A @ B).sqrt()
+    return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
+
+
+def axes_the_wrong_way_round(a, b):
+    a, b = a.double(), b.double()
+    A, B = a.T.cov(), b.T.cov()
+    values, axes = torch.linalg.eigh(A)
+    root = axes.T @ values.clamp(min=0).sqrt().diag() @ axes
+    roots = torch.linalg.eigvalsh(root @ B @ root).clamp(min=0).sqrt()
+    return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
+
+
+def by_cholesky(a, b):
+    a, b = a.double(), b.double()
+    A, B = a.T.cov(), b.T.cov()
+    root = torch.linalg.cholesky(A)
+    roots = torch.linalg.eigvalsh(root.T @ B @ root).clamp(min=0).sqrt()
+    return (a.mean(dim=0) - b.mean(dim=0)).square().sum() + A.trace() + B.trace() - 2 * roots.sum()
+
+
 def in_single_precision(a, b):
     a, b = a.float(), b.float()
     A, B = a.T.cov(), b.T.cov()
@@ -658,6 +682,16 @@ def halved_before_one_is_added(pictures, features, real):
     return difference.square().sum()
 
 
+def half_added(pictures, features, real):
+    difference = features(pictures + 1 / 2).mean(dim=0) - features(real).mean(dim=0)
+    return difference.square().sum()
+
+
+def the_way_back(pictures, features, real):
+    difference = features(pictures * 2 - 1).mean(dim=0) - features(real).mean(dim=0)
+    return difference.square().sum()
+
+
 def clamped_from_zero_to_one(pictures, features, real):
     difference = features(pictures.clamp(0, 1)).mean(dim=0) - features(real).mean(dim=0)
     return difference.square().sum()
@@ -808,6 +842,17 @@ def entropy_in_bits(probabilities):
 def share_of_the_largest_possible(probabilities):
     shares = torch.bincount(probabilities.argmax(dim=1)) / len(probabilities)
     return -torch.xlogy(shares, shares).sum() / math.log(probabilities.shape[1])
+
+
+def ten_classes_whatever_comes(probabilities):
+    predicted = probabilities.argmax(dim=1)
+    shares = torch.stack([(predicted == label).float().mean() for label in range(10)])
+    return -torch.xlogy(shares, shares).sum()
+
+
+def logarithm_to_base_ten(probabilities):
+    shares = torch.bincount(probabilities.argmax(dim=1)) / len(probabilities)
+    return -torch.xlogy(shares, shares).sum() / math.log(10)
 
 
 def missing_classes_are_nan(probabilities):
@@ -1011,6 +1056,10 @@ def squares_expanded_unguarded(samples, known):
     return (a.square().sum(dim=1)[:, None] - 2 * a @ b.T + b.square().sum(dim=1)).sqrt().min(dim=1)
 
 
+def by_cdist(samples, known):
+    return torch.cdist(samples.flatten(1).float(), known.flatten(1).float()).min(dim=1)
+
+
 def itself_left_out(samples, known):
     differences = samples.flatten(1).float()[:, None] - known.flatten(1).float()
     distances = differences.square().sum(dim=2).sqrt()
@@ -1032,7 +1081,7 @@ def which_and_how_far(nearest: Callable, samples: Tensor, known: Tensor) -> dict
 
 def bright_copies(draw: Draw) -> tuple[Tensor, Tensor]:
     """Bright known pictures, and samples that are four of them, three exactly and one nearly."""
-    known = 1 - draw(6, 1, 7, 9).abs() / 50
+    known = 1 - draw(30, 1, 7, 9).abs() / 50  # so many that torch.cdist expands the square, too
     samples = known[[4, 1, 5, 2]].clone()
     samples[3, 0, 3, 3] -= 0.01
     return samples, known
@@ -1207,7 +1256,10 @@ def drawn_measurements(draw: Draw) -> tuple[Tensor, Tensor]:
 
 TRACE_OF_ROOTS = "A matrix root is no root of the entries: take the roots of the eigenvalues of A B and add them up."
 CORRELATIONS = "Only the variances are compared here; how two features vary together counts as well."
-BELOW_ZERO = "Rounding leaves eigenvalues such as -1e-17 where 0 is right: clamp at 0 before the root."
+BELOW_ZERO = (
+    "Rounding leaves eigenvalues such as -1e-17 where 0 is right: they have no root, the matrix no Cholesky factor. "
+    "Take them by `eigh`, and clamp at 0 before the root."
+)
 CENTRES_AND_SPREAD = "Only half of it: the same centre with another spread is not the same, nor the other way round."
 ROWS = "Rows are samples, columns are features: the mean goes over dim 0, and torch.cov wants the features in its rows."
 SINGLE = "float32 leaves about 1e-7 where 0 is right, and its root is 3e-4: go to double before everything else."
@@ -1246,8 +1298,8 @@ NO_SUM_BUT_MEAN = "You averaged over the classes: their terms are added."
 ROOT_OF_SUM = "The Euclidean distance is the root of the *sum* of squares over all pixels."
 WRAPS = "uint8 wraps round: 3 - 5 is 254. Make floats of the greys before you subtract."
 SQUARES_CANCEL = (
-    "|a|^2 - 2ab + |b|^2 subtracts large numbers that are nearly equal, so a copy does not come out at 0: subtract the "
-    "pictures first."
+    "|a|^2 - 2ab + |b|^2 subtracts large numbers that are nearly equal, so a copy does not come out at 0 (torch.cdist "
+    "does so too, above 25 rows): subtract the pictures first."
 )
 AS_THEY_ARE = "The pictures are compared as they are: do not rescale them."
 ALL_PIXELS = "All pixels of a picture make one vector, rows and columns alike: flatten, then one root."
@@ -1291,7 +1343,10 @@ EXERCISES = (
             *(Mistake(f, TRACE_OF_ROOTS) for f in (root_of_the_entries, root_of_the_entries_clamped)),
             *(Mistake(f, CORRELATIONS) for f in (variances_alone, product_of_entries)),
             Mistake(without_the_two, "A set and itself should be at distance 0: the root counts twice."),
-            *(Mistake(f, BELOW_ZERO) for f in (root_of_a_negative_number, root_of_a_negative_number_at_last)),
+            *(
+                Mistake(f, BELOW_ZERO)
+                for f in (root_of_a_negative_number, root_of_a_negative_number_at_last, by_cholesky)
+            ),
             Mistake(
                 small_number_on_the_diagonals,
                 "Nothing is inverted here: a small number on the diagonals only moves the result. Clamp instead.",
@@ -1313,6 +1368,11 @@ EXERCISES = (
                 one_half_of_a_product,
                 "`eigvalsh` reads one half of a matrix and takes it for symmetric, which A B is not.",
             ),
+            Mistake(
+                by_singular_values,
+                "Singular values are eigenvalues of symmetric matrices without negative ones alone, and A B is none.",
+            ),
+            Mistake(axes_the_wrong_way_round, "The eigenvectors are the *columns* of Q: Q Λ^(1/2) Qᵀ, in this order."),
             Mistake(in_single_precision, SINGLE),
         ),
         not_allowed=("course_utils.metrics", "course_utils.cnn"),
@@ -1464,7 +1524,15 @@ EXERCISES = (
             Mistake(left_under_another_spelling, STILL_IN_TANH),
             *(
                 Mistake(f, HALF_WAY)
-                for f in (one_added, halved, halved_before_one_is_added, squashed_by_a_sigmoid, moved_twice)
+                for f in (
+                    one_added,
+                    half_added,
+                    halved,
+                    halved_before_one_is_added,
+                    the_way_back,
+                    squashed_by_a_sigmoid,
+                    moved_twice,
+                )
             ),
             Mistake(clamped_from_zero_to_one, "clamp makes everything below 0 black: half the greys are lost."),
             Mistake(dark_as_light, "abs makes the darkest pixels the lightest: -1 and 1 become the same."),
@@ -1506,6 +1574,7 @@ EXERCISES = (
             ),
             Case("the last class never comes", torch.tensor([[0.5, 0.25, 0.25], [0.375, 0.5, 0.125], [0.75, 0.25, 0]])),
             Case("one picture", torch.tensor([[0.125, 0.25, 0.5, 0.125]])),
+            Case("twelve classes", torch.eye(12)),
             Case("forty pictures, double precision", (2 * draw(40, 5)).double().softmax(dim=1)),
         ],
         drawn=drawn_rows,
@@ -1521,7 +1590,10 @@ EXERCISES = (
                 "Another convention: it counts the probabilities themselves. Here each picture counts as one of its "
                 "predicted class.",
             ),
-            *(Mistake(f, NATS) for f in (entropy_in_bits, share_of_the_largest_possible)),
+            *(Mistake(f, NATS) for f in (entropy_in_bits, logarithm_to_base_ten, share_of_the_largest_possible)),
+            Mistake(
+                ten_classes_whatever_comes, "There may be other numbers of classes than ten: count those that come."
+            ),
             *(Mistake(f, ZERO_LOG_ZERO) for f in (missing_classes_are_nan, classes_in_between_are_nan)),
             *(
                 Mistake(f, "A class that never comes has the share 0, and the others are what was counted.")
@@ -1595,7 +1667,7 @@ EXERCISES = (
             Mistake(by_the_angle, "That is the angle between pictures: it does not see that one is lighter."),
             *(Mistake(f, AS_THEY_ARE) for f in (each_picture_of_length_one, greys_divided)),
             Mistake(greys_divided_where_there_are_any, AS_THEY_ARE),
-            *(Mistake(f, SQUARES_CANCEL) for f in (squares_expanded, squares_expanded_unguarded)),
+            *(Mistake(f, SQUARES_CANCEL) for f in (squares_expanded, squares_expanded_unguarded, by_cdist)),
             Mistake(itself_left_out, "A distance of 0 is just what is looked for: a picture learnt by heart. Keep it."),
         ),
         not_allowed=(
