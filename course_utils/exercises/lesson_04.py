@@ -247,6 +247,18 @@ def single_precision(x, shifts, flips, fill):
     return result
 
 
+def mixed_by_a_mask_of_floats(x, shifts, flips, fill):
+    height, width = x.shape[2:]
+    turned = flips[:, None, None, None].float()
+    x = turned * x.flip(-1) + (1 - turned) * x
+    padded = F.pad(x, (width, width, height, height), value=fill)
+    windows = [
+        picture[:, height - down : 2 * height - down, width - right : 2 * width - right]
+        for picture, (down, right) in zip(padded, shifts.tolist(), strict=True)
+    ]
+    return torch.stack(windows)
+
+
 def flipped_in_place(x, shifts, flips, fill):
     height, width = x.shape[2:]
     x[flips] = x[flips].flip(-1)
@@ -275,7 +287,7 @@ def batch_norm(x, running_mean, running_var, training):
     training: with the batch's own mean and variance (divided by n), through which gradients flow;
         running_mean and running_var (C,) then move a tenth of the way towards the batch's mean and variance
         (divided by n - 1 this time), in place and without gradients
-    not training: with running_mean and running_var, which stay as they are
+    not training: with running_mean and running_var, which stay as they are; gradients flow to x here too
     """
     mean, var = running_mean, running_var
     if training:
@@ -421,6 +433,24 @@ def no_root_taken(x, running_mean, running_var, training):
             running_mean.lerp_(mean, 0.1)
             running_var.lerp_(x.var((0, 2, 3)), 0.1)
     return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5)
+
+
+def evaluation_without_gradients(x, running_mean, running_var, training):
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        with torch.no_grad():
+            running_mean.lerp_(mean, 0.1)
+            running_var.lerp_(x.var((0, 2, 3)), 0.1)
+        return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
+    with torch.no_grad():
+        return (x - running_mean[:, None, None]) / (running_var[:, None, None] + 1e-5).sqrt()
+
+
+def never_followed(x, running_mean, running_var, training):
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    return (x - mean[:, None, None]) / (var[:, None, None] + 1e-5).sqrt()
 
 
 def names_rebound(x, running_mean, running_var, training):
@@ -1455,6 +1485,20 @@ def on_their_heads(images, training):
     return images.flip(-2).where(turned, images)
 
 
+def by_half_a_turn(images, training):
+    if not training:
+        return images
+    turned = torch.rand(len(images), 1, 1, 1) < 0.5
+    return images.rot90(2, (-2, -1)).where(turned, images)
+
+
+def chosen_by_a_mask_of_floats(images, training):
+    if not training:
+        return images
+    turned = (torch.rand(len(images), 1, 1, 1) < 0.5).float()
+    return turned * images.flip(-1) + (1 - turned) * images
+
+
 def turned_in_place(images, training):
     if not training:
         return images
@@ -1532,8 +1576,14 @@ def turns_in_words(batches: dict[str, Tensor], images: Tensor, training: bool) -
     """Which pictures are turned, how often, and together with which others."""
     turned, kinds = [], set()
     for came in batches["came"]:
-        left, right, over = (same_pictures(came, images.flip(axes)) for axes in ((), (-1,), (-2,)))
-        kinds.update("upside down" if o else "something else" for o in over[~(left | right)])
+        left, right = same_pictures(came, images), same_pictures(came, images.flip(-1))
+        known = {
+            "upside down": same_pictures(came, images.flip(-2)),
+            "turned by half a turn": same_pictures(came, images.flip(-2, -1)),
+            "mixed with their mirrors": ((came == images) | (came == images.flip(-1))).flatten(1).all(dim=1),
+        }
+        for n in (~(left | right)).nonzero().flatten():
+            kinds.add(next((kind for kind, which in known.items() if which[n]), "something else"))
         turned.append(right)
     turned = torch.stack(turned)  # (CALLS, N)
     coins, untouched = who_shares_a_coin(turned), all(given.equal(images) for given in batches["given"])
@@ -1542,6 +1592,7 @@ def turns_in_words(batches: dict[str, Tensor], images: Tensor, training: bool) -
         "the share that is turned": "left open" if kinds else half_in_words(turned, coins),
         "coins": "left open" if kinds else coins,
         "the pictures that were given": "as they were" if untouched else "changed",
+        "their dtype": str(batches["came"][0].dtype),
     }
 
 
@@ -1574,6 +1625,8 @@ def who_shares_a_coin(turned: Tensor) -> str:
     return ONE_EACH
 
 
+MASK_OF_FLOATS = "A mask of floats turns bytes into floats: choose by torch.where, which leaves the dtype as it is."
+
 EXERCISES = (
     Exercise(
         lesson=LESSON,
@@ -1599,6 +1652,13 @@ EXERCISES = (
                 torch.tensor([True, False]),
                 0.25,
             ),
+            Case(
+                "bytes stay bytes",
+                draw.greys(2, 1, 3, 4),
+                torch.tensor([[1, 0], [0, -2]]),
+                torch.tensor([True, False]),
+                0.0,
+            ),
         ],
         drawn=drawn_moves,
         hints=(
@@ -1608,10 +1668,12 @@ EXERCISES = (
             "With H rows of padding above, the window of an unmoved picture begins in row H.",
         ),
         mistakes=(
+            Mistake(one_shift_for_all, "All pictures are moved alike: each has a shift of its own."),
             *(
-                Mistake(f, "All pictures are changed alike: each has a shift and a flip of its own.")
-                for f in (one_shift_for_all, one_flip_for_all, all_flipped_if_any, all_like_the_first)
+                Mistake(f, "All pictures are flipped alike: each has a flip of its own.")
+                for f in (one_flip_for_all, all_flipped_if_any)
             ),
+            Mistake(all_like_the_first, "All pictures are changed alike: each has a shift and a flip of its own."),
             Mistake(upside_down, "Trousers do not hang from the ceiling: left to right is the last axis, not rows."),
             Mistake(turned_by_half_a_turn, "That turns left to right and upside down too: flip the last axis only."),
             Mistake(channels_flipped, "The flip reversed the channels: left to right is the last axis."),
@@ -1638,7 +1700,11 @@ EXERCISES = (
                 "out from the height.",
             ),
             Mistake(single_precision, "The result should have the dtype of x: torch.full_like(x, fill)."),
-            Mistake(flipped_in_place, "You flipped the caller's own pictures: the next epoch flips them back."),
+            Mistake(mixed_by_a_mask_of_floats, MASK_OF_FLOATS),
+            Mistake(
+                flipped_in_place,
+                "You changed the caller's own pictures: the next epoch begins with what is left of them.",
+            ),
         ),
         not_allowed=("course_utils.augment", "torchvision.transforms"),
     ),
@@ -1656,6 +1722,9 @@ EXERCISES = (
             Case("channels far from zero", far_brighter(draw), *statistics_far_off(draw, 3), True, False),
             Case("two batches in evaluation", uneven(draw, 2, 2, 3, 2, 2), *statistics_far_off(draw, 3), False, False),
             Case("with gradients, in training", uneven(draw, 2, 2, 3, 2, 2), *statistics_far_off(draw, 3), True, True),
+            Case(
+                "with gradients, in evaluation", uneven(draw, 1, 2, 2, 2, 2), *statistics_far_off(draw, 2), False, True
+            ),
             Case(
                 "double precision stays double",
                 uneven(draw, 1, 2, 2, 3, 2).double(),
@@ -1701,9 +1770,18 @@ EXERCISES = (
             Mistake(eps_outside_the_root, "eps stands beside the root; it belongs under it, added to the variance."),
             Mistake(without_eps, "eps is missing: a channel that does not vary gives 0/0."),
             Mistake(no_root_taken, "You divided by the variance; take its root."),
+            *(
+                Mistake(
+                    f,
+                    "The caller's running statistics have not moved. `running_mean.lerp_(...)` moves them in place; "
+                    "`running_mean = ...` only makes a new tensor.",
+                )
+                for f in (names_rebound, never_followed)
+            ),
             Mistake(
-                names_rebound,
-                "`running_mean = ...` makes a new tensor and leaves the caller's as it was: running_mean.lerp_(...).",
+                evaluation_without_gradients,
+                "In evaluation gradients flow to x as well (lesson 05 will need them): no_grad is for the running "
+                "statistics alone.",
             ),
             Mistake(nine_tenths_of_the_way, "A tenth of the *new* value goes in; nine tenths of the old one stay."),
             Mistake(old_ones_replaced, "The last batch replaces all before it: move only a tenth of the way."),
@@ -1997,6 +2075,7 @@ EXERCISES = (
             Case("two hundred pictures to validate on", draw(200, 1, 3, 4), False),
             Case("one picture to train on", draw(1, 2, 3, 4), True),
             Case("pictures with three channels, double precision", draw(30, 3, 4, 4).double(), True),
+            Case("bytes, wider than tall", draw.greys(30, 1, 3, 5), True),
         ],
         drawn=lambda draw: (
             draw(draw.whole(1, 40), draw.whole(1, 3), draw.whole(2, 4), draw.whole(3, 5)),
@@ -2018,6 +2097,8 @@ EXERCISES = (
             ),
             Mistake(in_validation_only, "Training and validation are exchanged."),
             Mistake(on_their_heads, "You turn them upside down: left to right is the last axis."),
+            Mistake(by_half_a_turn, "That turns left to right and upside down too: flip the last axis only."),
+            Mistake(chosen_by_a_mask_of_floats, MASK_OF_FLOATS),
             Mistake(turned_in_place, "You turned the caller's own pictures: they stay so for the next epoch."),
             Mistake(all_turned, "All are turned at every call: a network that sees only mirrors learns nothing more."),
             Mistake(none_turned, "None is turned: `flip` gives a new tensor, which must be put to use."),

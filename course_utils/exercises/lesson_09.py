@@ -520,6 +520,11 @@ def softplus_by_hand(logits, x):
     return ((1 + logits.exp()).log() - logits * x).flatten(1).sum(dim=1)
 
 
+def both_softplus_by_hand(logits, x):
+    terms = x * (1 + (-logits).exp()).log() + (1 - x) * (1 + logits.exp()).log()
+    return terms.flatten(1).sum(dim=1)
+
+
 def logits_as_probabilities(logits, x):
     return -(x * logits.log() + (1 - x) * (1 - logits).log()).flatten(1).sum(dim=1)
 
@@ -679,6 +684,7 @@ def called_a_vae(x, encoder, decoder):
     """The loss of a VAE, minus the ELBO, one number for each picture. x: (N, P) in [0, 1] -> (N,)
 
     encoder(x): (N, 2 D), the means and then the log variances of q(z|x); decoder(z): (N, D) -> logits (N, P).
+    By one draw of z for each picture, and with the KL in closed form.
     """
     mu, logvar = encoder(x).chunk(2, dim=1)
     z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
@@ -692,6 +698,7 @@ def an_autoencoder(x, encoder, decoder):
     """The loss of a VAE, minus the ELBO, one number for each picture. x: (N, P) in [0, 1] -> (N,)
 
     encoder(x): (N, 2 D), the means and then the log variances of q(z|x); decoder(z): (N, D) -> logits (N, P).
+    By one draw of z for each picture, and with the KL in closed form.
     """
     z = F.relu(encoder(x).chunk(2, dim=1)[0])
     logits = decoder(z)
@@ -1209,6 +1216,11 @@ def ties_counted_twice(normal, anomalous):
     return (above.float() + 2 * ties).mean()
 
 
+def ties_by_isclose(normal, anomalous):
+    ties = torch.isclose(anomalous[:, None].double(), normal.double())
+    return ((anomalous[:, None] > normal) & ~ties).double().mean() + 0.5 * ties.double().mean()
+
+
 def normal_above(normal, anomalous):
     return ((anomalous[:, None] < normal) + 0.5 * (anomalous[:, None] == normal)).mean()
 
@@ -1599,15 +1611,21 @@ EXERCISES = (
                 Mistake(f, LOGITS_FORM)
                 for f in (
                     log_of_a_sigmoid,
-                    log_of_a_sigmoid_of_minus,
                     logs_cut_at_minus_100,
                     small_number_in_the_logs,
                     smallest_number_in_the_logs,
                     probabilities_clamped_closer,
                     larger_number_in_the_logs,
                     probabilities_clamped,
-                    softplus_by_hand,
                 )
+            ),
+            *(
+                Mistake(
+                    f,
+                    "In float32 e^200 is infinite, and the sigmoid of -200 is 0: F.softplus and F.logsigmoid reach the "
+                    "logarithm without that step.",
+                )
+                for f in (log_of_a_sigmoid_of_minus, softplus_by_hand, both_softplus_by_hand)
             ),
             Mistake(logits_as_probabilities, "Logits are no probabilities: p is the sigmoid of the logit."),
             *(Mistake(f, BOTH_SIDES) for f in (light_pixels_only, dark_pixels_only)),
@@ -1772,6 +1790,7 @@ EXERCISES = (
         minutes=8,
         difficulty=3,
         gradients=True,
+        tolerance=1e-6,  # log K may have been taken in single precision
         optional=True,
         cases=lambda draw: [
             Case("weights 1 and 3, and 2 and 8", torch.tensor([[1.0, 2.0], [3.0, 8.0]]).log()),
@@ -1849,6 +1868,11 @@ EXERCISES = (
                 torch.tensor([1.0, math.inf, 2.0]),
                 torch.tensor([math.inf, 3.0, math.inf, 0.0]),
             ),
+            Case(
+                "scores around 240, a thousandth apart",
+                torch.tensor([240.0, 240.002]),
+                torch.tensor([240.001, 240.003]),
+            ),
             Case("one of each, double precision", torch.tensor([0.25]).double(), torch.tensor([0.75]).double()),
         ],
         drawn=drawn_scores,
@@ -1868,6 +1892,7 @@ EXERCISES = (
                     ranks_that_break_ties,
                 )
             ),
+            Mistake(ties_by_isclose, "A tie is an equal score: what is near enough for isclose may still be above."),
             *(Mistake(f, DIRECTION) for f in (normal_above, normal_above_without_ties)),
             Mistake(
                 larger_of_both_sides,
