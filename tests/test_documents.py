@@ -216,3 +216,15 @@ def test_plan_holds_every_exercise_with_its_minutes() -> None:
         assert (int(minutes), int(hardest)) == (sum(e.minutes for e in core), max(e.difficulty for e in core))
     lacking = EXERCISES.keys() - seen.keys()
     assert not lacking, f"notebooks/PLAN.md does not say when to assign {', '.join(sorted(lacking))}"
+
+
+# ---- the lessons
+
+
+def test_lessons_say_of_each_exercise_what_it_asks_for(texts: dict[str, tuple[str, str]]) -> None:
+    said = {
+        name: (int(minutes), int(difficulty))
+        for prose, _ in texts.values()
+        for name, minutes, difficulty in re.findall(r"`(\w+)` ·.* (\d+) minutes · difficulty (\d) of 5", prose)
+    }
+    assert said == {name: (e.minutes, e.difficulty) for name, e in EXERCISES.items()}

@@ -17,6 +17,7 @@ ATOL = {torch.float64: 1e-10, torch.float32: 1e-5, torch.float16: 1e-3, torch.bf
 CLEARER = {
     "modified by an inplace operation": "numbers that the gradient still needs were written over in place (`+=`, `/=`, "
     "`mul_`): `x = x + ...` makes new ones",
+    "sqrt(): argument 'input'": "torch.sqrt takes a tensor; for a number there is math.sqrt",
     "leaf Variable that requires grad": "what gradients are taken of can be written to in place (`+=`, `mul_`) only "
     "under `torch.no_grad()`",
 }

@@ -16,7 +16,10 @@ LESSON = "02_attention"
 
 
 def softmax(x, dim):
-    """Any shape -> the same: along dim the shares sum to 1, for very large and very small scores too"""
+    """Any shape -> the same: along dim the shares sum to 1, for very large and very small scores too
+
+    Gradients flow back to the scores.
+    """
     powers = (x - x.amax(dim, keepdim=True)).exp()  # the largest power is 1: nothing overflows, no sum is 0
     return powers / powers.sum(dim, keepdim=True)
 
@@ -263,6 +266,13 @@ def mask_added(q, k, v, mask):
     scores = q @ k.mT / math.sqrt(q.shape[-1])
     if mask is not None:
         scores = scores + mask
+    return torch.softmax(scores, dim=-1) @ v
+
+
+def infinity_times_zero(q, k, v, mask):
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores + (~mask) * -math.inf
     return torch.softmax(scores, dim=-1) @ v
 
 
@@ -523,6 +533,19 @@ def heads_over_the_queries(q, k, v, heads):
     return (weights @ v).transpose(1, 2).flatten(2)
 
 
+def heads_and_width_exchanged(q, k, v, heads):
+    q, k, v = (x.unflatten(2, (x.shape[2] // heads, heads)).transpose(1, 2) for x in (q, k, v))
+    weights = torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), dim=-1)
+    return (weights @ v).transpose(1, 2).flatten(2)
+
+
+def as_wide_as_there_are_heads(q, k, v, heads):
+    results = []
+    for a, b, c in zip(*(x.split(heads, dim=-1) for x in (q, k, v)), strict=True):
+        results.append(torch.softmax(a @ b.mT / math.sqrt(a.shape[-1]), dim=-1) @ c)
+    return torch.cat(results, dim=-1)
+
+
 def width_of_a_head_as_a_float(q, k, v, heads):
     n, _, width = q.shape
     q, k, v = (x.reshape(n, -1, heads, width / heads).transpose(1, 2) for x in (q, k, v))
@@ -675,6 +698,14 @@ def number_of_the_pair(n, d):
 def frequencies_that_grow(n, d):
     angles = torch.arange(n)[:, None] * 10000 ** (torch.arange(0, d, 2) / d)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def twice_the_column(n, d):
+    angles = torch.arange(n)[:, None] * 10000 ** (-2 * torch.arange(d) / d)
+    code = torch.zeros(n, d)
+    code[:, 0::2] = angles[:, 0::2].sin()
+    code[:, 1::2] = angles[:, 1::2].cos()
+    return code
 
 
 def exponent_rounded_down(n, d):
@@ -854,6 +885,24 @@ def keys_turned_instead(positions):
     return 100 * torch.eye(d), w_k
 
 
+def a_little_too_cool(positions):
+    d = positions.shape[1]
+    w_q = torch.zeros(d, d)
+    for i in range(0, d, 2):
+        f = 10000 ** (-i / d)
+        w_q[i : i + 2, i : i + 2] = torch.tensor([[math.cos(f), math.sin(f)], [-math.sin(f), math.cos(f)]])
+    return 20 * w_q, torch.eye(d)
+
+
+def nearly_firm_enough(positions):
+    d = positions.shape[1]
+    w_q = torch.zeros(d, d)
+    for i in range(0, d, 2):
+        f = 10000 ** (-i / d)
+        w_q[i : i + 2, i : i + 2] = torch.tensor([[math.cos(f), math.sin(f)], [-math.sin(f), math.cos(f)]])
+    return 30 * w_q, torch.eye(d)
+
+
 def too_cool(positions):
     d = positions.shape[1]
     w_q = torch.zeros(d, d)
@@ -985,7 +1034,7 @@ SIDE_BY_SIDE = "Heads are laid side by side, so that all they have found stays t
 OWN_LOOK = "Each head has a look of its own: scores and softmax are computed in each head."
 ASKED_ORDER = "As good a code as ours, but in another order: sin, cos, sin, cos, ... is asked for."
 LINES_UP = (
-    "Shapes align from the right: against (N, heads, L, S) your pictures' axis would not meet the first. Put in one "
+    "Shapes align from the right: against (N, heads, L, S) the axis of sequences would not meet the first. Put in one "
     "axis for the heads and one for the queries."
 )
 BOUND = "Token number 0 is the first: with a length of 3 the tokens 0, 1 and 2 are real, those *below* the length."
@@ -1122,7 +1171,7 @@ EXERCISES = (
                 torch.tensor([[True, False, True, True], [False, True, False, False], [True, True, True, True]]),
             ),
             Case(
-                "a mask for each picture's keys",
+                "a mask for each sequence's keys",
                 draw(2, 3, 4, 2),
                 draw(2, 3, 5, 2),
                 draw(2, 3, 5, 3),
@@ -1179,6 +1228,9 @@ EXERCISES = (
                 for f in (first_two_axes_turned, second_and_third_axes_turned, keys_not_turned)
             ),
             *(Mistake(f, ZERO_IS_NOT_NO) for f in (scores_times_the_mask, filled_with_almost_zero)),
+            Mistake(
+                infinity_times_zero, "0 times infinity is nan: `masked_fill` writes the infinity only where it belongs."
+            ),
             *(
                 Mistake(f, "That is low, but a score may be lower: only minus infinity never gets weight.")
                 for f in (filled_with_minus_ten, filled_with_minus_a_hundred)
@@ -1310,6 +1362,10 @@ EXERCISES = (
                 "The heads lie in an axis of their own still: move it beside the width and flatten the two.",
             ),
             Mistake(heads_over_the_queries, "Each *query* should share its look among the keys: softmax along dim -1."),
+            *(
+                Mistake(f, "You made D / heads heads, each `heads` wide: it is `heads` of them, each D / heads wide.")
+                for f in (heads_and_width_exchanged, as_wide_as_there_are_heads)
+            ),
             Mistake(width_of_a_head_as_a_float, "A shape is made of whole numbers: `D // heads`."),
             Mistake(
                 as_many_keys_as_queries,
@@ -1414,7 +1470,10 @@ EXERCISES = (
             "Into every second column: `code[:, 0::2] = angles.sin()`, and the cosines from column 1 on.",
         ),
         mistakes=(
-            Mistake(a_frequency_for_each_column, "Columns come in pairs: sine and cosine share one frequency."),
+            *(
+                Mistake(f, "Columns come in pairs: sine and cosine share one frequency.")
+                for f in (a_frequency_for_each_column, twice_the_column)
+            ),
             Mistake(
                 number_of_the_pair,
                 "The even *column* number goes into the exponent: 0, 2, 4, ... The second pair has 10000^(-2/d).",
@@ -1447,11 +1506,11 @@ EXERCISES = (
         difficulty=2,
         optional=True,
         cases=lambda draw: [
-            Case("two pictures, four tokens", torch.tensor([3, 1]), 4),
-            Case("as many pictures as tokens", torch.tensor([1, 3, 2]), 3),
+            Case("two sequences, four tokens", torch.tensor([3, 1]), 4),
+            Case("as many sequences as tokens", torch.tensor([1, 3, 2]), 3),
             Case("no padding at all", torch.tensor([2, 2]), 2),
             Case("more tokens than the longest has", torch.tensor([2, 1, 2]), 5),
-            Case("one picture", torch.tensor([2]), 3),
+            Case("one sequence", torch.tensor([2]), 3),
             Case("no real token", torch.tensor([0, 2]), 3),
         ],
         drawn=lambda draw: (
@@ -1517,10 +1576,13 @@ EXERCISES = (
         ),
         mistakes=(
             *(Mistake(f, TURNED_FORWARDS) for f in (looks_to_the_right, keys_turned_instead)),
-            Mistake(
-                too_cool,
-                "It looks to the left, but not firmly enough: neighbours have similar codes. Multiply one of the "
-                "matrices by a larger number.",
+            *(
+                Mistake(
+                    f,
+                    "It looks to the left, but not firmly enough: neighbours have similar codes. Multiply one of the "
+                    "matrices by a larger number.",
+                )
+                for f in (too_cool, a_little_too_cool, nearly_firm_enough)
             ),
             *(Mistake(f, AT_ITSELF) for f in (looks_at_itself, both_turned_alike)),
             Mistake(

@@ -1743,9 +1743,12 @@ EXERCISES = (
                 gap_of_each_picture,
                 "A single picture is right or wrong, never 80% right: take the means over a bin first, then the gap.",
             ),
+            *(Mistake(f, WEIGH) for f in (mean_of_nonempty_bins, mean_of_all_bins, sum_of_gaps)),
             *(
-                Mistake(f, WEIGH)
-                for f in (mean_of_nonempty_bins, mean_of_all_bins, sum_of_gaps, weighed_by_number, number_by_bins)
+                Mistake(
+                    f, "You weighed by a bin's number of pictures: by its *share* of all, number / N, is asked for."
+                )
+                for f in (weighed_by_number, number_by_bins)
             ),
             Mistake(largest_gap, "That is the largest gap; the mean gap is asked for, weighed by the pictures."),
             Mistake(
