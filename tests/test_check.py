@@ -316,6 +316,12 @@ def test_an_answer_that_calls_a_stub_is_told_so():
     assert verdict.details[-1].startswith("Your answer calls a function that is still blank")
 
 
+def test_right_numbers_get_no_sentence_about_their_dtype():
+    changes = RIGHT.replace("    return result", "    image.zero_()\n    return result")
+    verdict = repr(check(typed(changes, "cross_correlate2d")))
+    assert "it changes image" in verdict and "precision" not in verdict
+
+
 def test_errors_of_one_kind_get_the_sentence_only_for_what_they_say():
     """Where nothing but errors come, their kind alone is too little to know the mistake by."""
     said = "x.max(dim)` gives two things"

@@ -898,6 +898,11 @@ def each_fold_drawn_anew(count, folds, generator):
     return pairs
 
 
+def a_fold_drawn_for_each_place(count, folds, generator):
+    number = torch.randint(folds, (count,), generator=generator)
+    return [((number != i).nonzero().flatten(), (number == i).nonzero().flatten()) for i in range(folds)]
+
+
 def trained_on_all(count, folds, generator):
     order = torch.randperm(count, generator=generator)
     return [(order, part) for part in order.tensor_split(folds)]
@@ -1915,6 +1920,10 @@ EXERCISES = (
                 each_fold_drawn_anew,
                 "You shuffle for each fold: some pictures are validated twice, others never. Shuffle once, then cut.",
             ),
+            Mistake(
+                a_fold_drawn_for_each_place,
+                "A fold drawn for each place by itself leaves parts of unequal sizes: shuffle the places, then cut.",
+            ),
             Mistake(trained_on_all, "The training part holds the validation pictures too: leave them out."),
             Mistake(remainder_dropped, "count // folds leaves a remainder, and those pictures are lost."),
             Mistake(remainder_never_validated, "count // folds leaves a remainder, which is never validated."),
@@ -1938,12 +1947,7 @@ EXERCISES = (
             ),
             Mistake(the_first_pair_only, "Only the first pair came back: is the return inside the loop?"),
         ),
-        not_allowed=(
-            "course_utils.data",
-            "sklearn.model_selection",
-            "torch.utils.data.random_split",
-            "course_utils.data",
-        ),
+        not_allowed=("course_utils.data", "sklearn.model_selection", "torch.utils.data.random_split"),
     ),
     Exercise(
         lesson=LESSON,
