@@ -1,6 +1,7 @@
 """What check does with answers that are no answers: it survives them, and says in words what it saw."""
 
 import builtins
+import importlib
 import os
 import random
 import re
@@ -175,6 +176,30 @@ def test_time_limit_works_off_the_main_thread_too():
     thread.start()
     thread.join(5)
     assert seen == ["stopped"]
+
+
+@pytest.mark.parametrize("thread", ["main", "another"])
+def test_an_import_is_not_broken_off(thread, tmp_path, monkeypatch):
+    (tmp_path / f"slow_{thread}.py").write_text("import time\nfor _ in range(20): time.sleep(0.02)\nwhole = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = []
+
+    def answer_that_imports():
+        try:
+            with time_limit(0.1):
+                seen.append(importlib.import_module(f"slow_{thread}").whole)
+                while True:
+                    time.sleep(0.01)
+        except TimeLimit:
+            seen.append("stopped")
+
+    if thread == "main":
+        answer_that_imports()
+    else:
+        other = threading.Thread(target=answer_that_imports, daemon=True)
+        other.start()
+        other.join(5)
+    assert seen == [True, "stopped"]
 
 
 def test_time_limit_leaves_nothing_armed():

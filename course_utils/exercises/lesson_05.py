@@ -809,7 +809,7 @@ def fast_gradient_sign(model, images, labels, epsilon, low, high):
     loss = F.cross_entropy(model(copies), labels)
     (gradient,) = torch.autograd.grad(loss, copies)
     model.train(was_training)
-    return (images + epsilon * gradient.sign()).clamp(low, high)
+    return (images.detach() + epsilon * gradient.sign()).clamp(low, high)
 
 
 def towards_a_smaller_loss(model, images, labels, epsilon, low, high):
@@ -1108,10 +1108,12 @@ def net_blind_in_a_corner() -> nn.Sequential:
 
 
 def amid_training(net: Callable, training: bool) -> nn.Module:
-    """A net whose parameters hold gradients already."""
+    """A net whose parameters hold gradients already, but for the last one: that is frozen and has none."""
     model = made(net, training)
-    for p in model.parameters():
+    *others, last = model.parameters()
+    for p in others:
         p.grad = torch.full_like(p, 0.25)
+    last.requires_grad_(False)
     return model
 
 
@@ -1134,14 +1136,14 @@ def an_attack(
     model = amid_training(net, training)
     before = images.clone()
     moved = attack(model, images, labels, epsilon, low, high)
-    wanted = images.requires_grad or images.grad is not None
+    held = "hold a gradient now" if images.grad is not None else "as they were" if images.equal(before) else "moved"
     return {
         "pictures": moved,
         "the model is left in": mode_of(model),
         "weights and running statistics": state_of(model),
         "the parameters' gradients": gradients_of(model),
         "parameters that can still learn": sum(p.requires_grad for p in model.parameters()),
-        "the images given": "want a gradient now" if wanted else "as they were" if images.equal(before) else "moved",
+        "the images given": "want a gradient now" if images.requires_grad else held,
         "the result": "hangs on a graph" if isinstance(moved, Tensor) and moved.requires_grad else "is detached",
     }
 
@@ -1330,6 +1332,8 @@ def cooled_and_heated(draw: Draw) -> list[Case]:
         Case("nearly right already", *too_sure_by(draw, 1.0)),
         Case("sure, and sometimes wrong", *sure_and_sometimes_wrong(draw)),
         Case("two classes", *too_sure_by(draw, 1.7, count=200, classes=2)),
+        Case("T near 0.1", *too_sure_by(draw, 0.115)),
+        Case("T near 10", *too_sure_by(draw, 9.0)),
     ]
 
 
@@ -1526,6 +1530,10 @@ def autograd_left_off(model, images):
     return classes
 
 
+def net_that_drops_maps() -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(1, 4, 2), nn.Dropout2d(0.5), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+
+
 def answers_together_and_alone(predicted_classes: Callable, net: Callable, training: bool, images: Tensor) -> dict:
     """The classes of a batch, then of each of its pictures alone, and what the model is afterwards."""
     model = amid_training(net, training)
@@ -1568,8 +1576,8 @@ BOTH_LAYERS = "One kind of layer was put right, not the other: model.eval() reac
 PUT_BACK = "The model is left in another mode: remember `model.training` first, `model.train(was_training)` at the end."
 CLASSES = "Classes are asked for: `argmax(dim=1)` of the logits."
 LOW_END = (
-    "The search stays at its low end: accuracy is the same for every T, and of its own answers a net is never sure "
-    "enough. Compare by the cross-entropy with `labels`."
+    "T stays at its low end. Accuracy is the same for every T, of its own answers a net is never sure enough, and a "
+    "smallest loss that begins at 0 is never undercut: begin at `math.inf`, and compare by cross-entropy with `labels`."
 )
 BEST_BY_LABELS = "Another measure is smallest there: compare temperatures by `F.cross_entropy(logits / T, labels)`."
 
@@ -1718,6 +1726,7 @@ EXERCISES = (
                 4,
             ),
             Case("one bin", *so_sure([0.5625, 0.8125, 0.71875, 0.96875], [0, 1, 0, 1]), 1),
+            Case("one picture", *so_sure([0.8125], [1]), 3),
             Case("fifty pictures", (2 * draw(50, 4)).softmax(dim=1), labels_for(draw, 50, 4), 8),
         ],
         drawn=drawn_probabilities,
@@ -1867,6 +1876,9 @@ EXERCISES = (
             Case("dropout, in train()", net_with_dropout, True, *pictures_between(draw, 4, -0.8, 2.0), 0.2, -0.8, 2.0),
             Case("batch norm, in train()", net_with_batch_norm, True, *pictures_of(draw, 6), 0.25, -1.0, 0.5),
             Case("batch norm, in eval()", net_with_batch_norm, False, *pictures_of(draw, 5), 0.25, -0.2, 2.0),
+            Case(
+                "sure of its answers", linear_net, False, 5 * draw(8, 1, 3, 4), labels_for(draw, 8, 3), 0.5, -9.0, 9.0
+            ),
         ],
         drawn=drawn_attack,
         hints=(
@@ -1969,7 +1981,9 @@ EXERCISES = (
             ),
             *(Mistake(f, TOO_COARSE) for f in (in_steps_of_a_tenth, in_steps_of_a_half)),
             *(Mistake(f, STOPPED_EARLY) for f in (a_few_small_steps, a_few_steps_of_adam)),
-            Mistake(always_one, "T is 1 still: nothing was searched, or no step was taken."),
+            Mistake(
+                always_one, "T is 1 still: nothing was searched, no step was taken, or no loss was below the first."
+            ),
             *(
                 Mistake(f, BEST_BY_LABELS)
                 for f in (confidence_meets_accuracy, smallest_squared_error, smallest_calibration_error)
@@ -1997,6 +2011,7 @@ EXERCISES = (
             Case("dropout, in train()", net_with_dropout, True, pictures_of(draw, 8)[0]),
             Case("batch norm, in train()", net_with_batch_norm, True, pictures_of(draw, 8)[0]),
             Case("batch norm, in eval()", net_with_batch_norm, False, pictures_of(draw, 8)[0]),
+            Case("dropout of whole maps, in train()", net_that_drops_maps, True, pictures_of(draw, 8)[0]),
         ],
         drawn=lambda draw: (
             (linear_net, net_with_dropout, net_with_batch_norm)[draw.whole(0, 2)],

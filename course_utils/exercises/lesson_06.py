@@ -1389,12 +1389,17 @@ TRAINED = (
 NOT_A_MAP = "On the way from (1, L, D) to a map (1, D, h, h), and back, the axis D moves: reshape alone mixes them up."
 STREAM = "The shortcut carries the normalised x: keep x as it came, and normalise only a copy that enters the branch."
 OWN_ORDER = "The same order for every picture, the one that is given: with another you could not undo it."
-TRAVELLED = "The tokens took their positions with them, so each still says where it came from: shuffle first, then add."
+TRAVELLED = (
+    "Each token still says where it came from: shuffle the tokens alone, then add the positions in their old order."
+)
 INVERSE = "That is the way back: `tokens[:, order]` puts token order[i] at place i."
 VALUES = "The values have a projection of their own, `x @ w_v`."
 SCALE = "Scores are divided by the root of D, the number of features that a product q . k adds up."
 ONE_WIDTH = "It lacks width numbers: the class token, its position, or the bias of the patches' linear map."
-TWO_WIDTHS = "It lacks 2 * width numbers: the class token and its position, or the layer norm after the last block."
+TWO_WIDTHS = (
+    "It lacks 2 * width numbers: the last layer norm, or two of the class token, its position and the bias of the "
+    "patches' linear map."
+)
 FOUR_WIDTHS = "Each block lacks 4 * width numbers: the biases of attention's four maps, or the two layer norms."
 SHARES = "Each row is divided by its sum after the identity was added, layer by layer: weights should remain shares."
 ONE_LOOK = "That is one look of one layer: tokens already hold what earlier layers mixed. Multiply all layers."
@@ -1535,7 +1540,7 @@ EXERCISES = (
             ),
             Mistake(
                 LinearMap,
-                "The same map, but `projection` is asked to be a convolution: its weight is (width, channels, p, p).",
+                "`projection` is a linear map; asked for is a convolution, whose weight is (width, channels, p, p).",
             ),
             *(Mistake(f, TRAINED) for f in (LayerMadeInForward, ClassTokenMadeInForward)),
             *(
@@ -1596,7 +1601,7 @@ EXERCISES = (
             Mistake(OneHead, "You have one head: attention takes the number of heads too."),
             Mistake(OtherEps, "The layer norms keep PyTorch's eps, 1e-5; yours differs in the last digits."),
             Mistake(ReluForGelu, "Between the MLP's two maps stands nn.GELU, not nn.ReLU."),
-            Mistake(NoGelu, "Without nn.GELU between them two linear maps are one."),
+            Mistake(NoGelu, "nn.GELU stands inside `mlp`, between its two linear maps: without it the two are one."),
             Mistake(
                 ChangesItsInput,
                 "`+=` writes into the caller's x: `x = x + ...` makes a new one.",
@@ -1745,7 +1750,11 @@ EXERCISES = (
             *(Mistake(f, ONE_WIDTH) for f in (no_position_for_the_class_token, no_bias_of_the_patches)),
             *(Mistake(f, TWO_WIDTHS) for f in (nothing_for_the_class_token, no_last_norm)),
             *(Mistake(f, FOUR_WIDTHS) for f in (no_biases_in_attention, no_norms_in_the_blocks)),
-            Mistake(three_biases_in_attention, "The fourth of attention's maps, behind the heads, has a bias too."),
+            Mistake(
+                three_biases_in_attention,
+                "Each block lacks width numbers: the bias of attention's fourth map, behind the heads, or of the MLP's "
+                "second.",
+            ),
             Mistake(no_positions, "The positions are learnt too: width numbers for each token."),
             Mistake(one_number_for_a_position, "A position is added to a token, so it has width numbers, not one."),
             Mistake(
@@ -1840,6 +1849,7 @@ EXERCISES = (
             Case("as many features as patches", draw(1, 10, 9), (4, 3)),
             Case("as many patches in another shape", draw(1, 17, 3), (2, 8)),
             Case("double precision", draw(1, 5, 3).double(), (3, 2)),
+            Case("11 x 11 to 15 x 15", draw(1, 122, 2), (15, 15)),  # 11 * (15 / 11) is below 15
         ],
         drawn=drawn_positions,
         hints=(

@@ -197,7 +197,10 @@ def _first_gradient() -> None:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise ``TimeLimit`` in this thread after so many seconds, and again until the block is left."""
+    """Raise ``TimeLimit`` in this thread after so many seconds, and again until the block is left.
+
+    An import is not broken off, or half a module would be left to whoever asks for it next; after it time begins anew.
+    """
     on_main = threading.current_thread() is threading.main_thread()
     stop = _alarm(seconds) if on_main and hasattr(signal, "SIGALRM") else _watcher(seconds)
     try:
@@ -213,7 +216,9 @@ def _alarm(seconds: float) -> Callable[[], None]:
     """By the system's alarm, which wakes a sleeping call too; not on Windows, and on the main thread only."""
 
     def strike(number: int, frame: FrameType | None) -> None:
-        raise TimeLimit
+        if not _imports(frame):
+            raise TimeLimit
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
 
     before = signal.signal(signal.SIGALRM, strike)
     signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
@@ -232,6 +237,9 @@ def _watcher(seconds: float) -> Callable[[], None]:
     def watch() -> None:
         wait = seconds
         while not done.wait(wait):
+            if _imports(sys._current_frames().get(here.value)):
+                wait = seconds
+                continue
             ctypes.pythonapi.PyThreadState_SetAsyncExc(here, ctypes.py_object(TimeLimit))
             wait = 0.1
 
@@ -243,6 +251,13 @@ def _watcher(seconds: float) -> Callable[[], None]:
         thread.join()  # Python code: what was planted and has not acted yet acts in here
 
     return stop
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether an import is under way in this frame, or in one that waits for it."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextlib.contextmanager
