@@ -123,6 +123,51 @@ SLOPE += "return g.square().sum((1, 2, 3)).mean()"
 BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c) <= {}\n"
 BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
+    ("auroc", "n, a = normal.float(), anomalous.float()\nreturn ((a[:, None] > n) + 0.5 * (a[:, None] == n)).mean()"),
+    (
+        "class_entropy",
+        "p = probabilities\ns = (p == p.amax(1, keepdim=True)).double().mean(0)\nreturn -torch.xlogy(s, s).sum()",
+    ),
+    (
+        "cross_correlate2d",
+        "(h, w), (kh, kw) = image.shape, kernel.shape\n"
+        "windows = torch.as_strided(image, (h - kh + 1, w - kw + 1, kh, kw), (w, 1, w, 1))\n"
+        "return (windows * kernel).sum((2, 3))",
+    ),
+    (
+        "dropout",
+        "if not training:\n    return x\nout = x.clone()\nflat = out.flatten()\n"
+        "flat[torch.rand(flat.shape) < p] = 0\nreturn out / (1 - p)",
+    ),
+    (
+        "early_stopping",
+        "best, keep = 1000, 0\nfor epoch, loss in enumerate(losses):\n    if loss < best:\n"
+        "        best, keep = loss, epoch\n"
+        "    elif epoch - keep == patience:\n        return keep, epoch + 1\nreturn keep, len(losses)",
+    ),
+    (
+        "fast_gradient_sign",
+        "was = model.training\nmodel.eval()\nc = images.detach().clone().requires_grad_()\n"
+        "g, = torch.autograd.grad(F.cross_entropy(model(c), labels, label_smoothing=0.1), c)\nmodel.train(was)\n"
+        "return (images.detach() + epsilon * g.sign()).clamp(low, high)",
+    ),
+    (
+        "frechet_distance",
+        "A, B = a.T.cov().double(), b.T.cov().double()\nroots = torch.linalg.eigvals(A @ B).real.clamp(min=0).sqrt()\n"
+        "squares = (a.mean(0) - b.mean(0)).square().sum()\nreturn squares + A.trace() + B.trace() - 2 * roots.sum()",
+    ),
+    ("kl_to_standard_normal", "v = logvar.exp()\nreturn 0.5 * (mu**2 + v - 1 - v.log()).sum(1)"),
+    ("max_pool2d", f"{WINDOWS.replace('-math.inf', '-1e20')}\nreturn w.flatten(4).max(-1).values"),
+    ("optimal_discriminator", "r = torch.exp(log_p - log_q)\nreturn r / (1 + r)"),
+    ("reparameterize", "return mu + (logvar.clamp(-10, 10) / 2).exp() * torch.randn_like(mu)"),
+    ("run_layers", "for layer in layers:\n    x = layer(x) if layer is layers[-1] else F.relu(layer(x))\nreturn x"),
+    (
+        "train_one_epoch",
+        "model.train()\ntotal = 0\nfor i in range(len(batches)):\n    images, labels = batches[i]\n"
+        "    loss = F.cross_entropy(model(images), labels)\n    optimizer.zero_grad()\n    loss.backward()\n"
+        "    optimizer.step()\n    total += loss.item() * len(labels)\n"
+        "return total / sum(len(labels) for _, labels in batches)",
+    ),
     ("reparameterize", "return mu + 0.9 * (logvar / 2).exp() * torch.randn_like(mu)"),
     ("reparameterize", "return mu + 0.94 * (logvar / 2).exp() * torch.randn_like(mu)"),
     ("reparameterize", "return mu + (logvar / 2).exp() * (torch.randn_like(mu) + 0.1)"),

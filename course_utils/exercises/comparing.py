@@ -58,6 +58,7 @@ def same(one: Outcome, other: Outcome, tolerance: float = 0.0, any_dtype: bool =
     pairs = [
         (one.value, other.value),
         *((one.gradients[name], other.gradients[name]) for name in one.gradients),
+        *((a, b) for a, b in zip(one.afterwards, other.afterwards, strict=False) if isinstance(a, Tensor)),
     ]
     return all(_alike(a, b, tolerance, any_dtype) for a, b in pairs)
 
@@ -128,7 +129,7 @@ def _numbers(expected: float, came: Any, tolerance: float) -> str | None:
     came = as_number(came)
     if isinstance(came, bool) or not isinstance(came, numbers.Real):
         return f"expected a number, yours is {_article(came)}"
-    close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance / 10, 1e-6))
+    close = math.isclose(expected, came, rel_tol=max(tolerance, 1e-4), abs_tol=max(tolerance, 1e-6))
     if close or (math.isnan(expected) and math.isnan(came)):
         return None
     return _side_by_side(float(expected), float(came))

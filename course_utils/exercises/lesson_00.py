@@ -123,6 +123,12 @@ def deviation_with_n(x):
     return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True, correction=0)
 
 
+def by_the_mean_square(x):
+    n, mean = x.numel() // x.shape[1], x.mean((0, 2, 3), keepdim=True)
+    variance = (x.square().mean((0, 2, 3), keepdim=True) - mean.square()) * n / (n - 1)
+    return (x - mean) / variance.sqrt()
+
+
 def uneven_channels(draw: Draw, *shape: int) -> torch.Tensor:
     """Channels of different brightness and contrast, so that one statistic for all shows."""
     channel = torch.arange(1.0, shape[1] + 1).view(-1, 1, 1)
@@ -204,6 +210,12 @@ def one_sided_by_a_hundred_thousandth(f, x):
 def one_sided_by_a_millionth(f, x):
     steps = 1e-6 * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
     return torch.stack([(f(x + step) - f(x)) / 1e-6 for step in steps]).view(x.shape)
+
+
+def one_sided_by_the_dtype(f, x):
+    step = 1e-3 if x.dtype == torch.float32 else 1e-6
+    steps = step * torch.eye(x.numel(), dtype=x.dtype).view(-1, *x.shape)
+    return torch.stack([(f(x + step) - f(x)) / steps.max() for step in steps]).view(x.shape)
 
 
 def by_a_hundred_thousandth(f, x):
@@ -338,6 +350,11 @@ def saddle(x):
     return 1e5 * (x[..., :-1] * x[..., 1:]).sum()
 
 
+def kink(x):
+    """Flat at 0 for whoever looks to both sides; a step to one side, however small, finds 1 or -1."""
+    return x.abs().sum()
+
+
 def quick_waves(x):
     """Bends within a tenth: a step of that size steps over the bends."""
     return torch.sin(20 * x).sum()
@@ -399,6 +416,7 @@ EXERCISES = (
             Case("one picture", uneven_channels(draw, 1, 3, 4, 5)),
             Case("channels of little contrast", 0.05 * uneven_channels(draw, 3, 2, 4, 3)),
             Case("double precision stays double", uneven_channels(draw, 2, 2, 3, 4).double()),
+            Case("far from 0", 100 + draw(2, 2, 4, 5)),
         ],
         drawn=lambda draw: (
             uneven_channels(draw, draw.whole(1, 4), draw.whole(1, 4), draw.whole(2, 6), draw.whole(2, 6)),
@@ -429,6 +447,9 @@ EXERCISES = (
                 "Shapes align from the right: your C numbers were laid along the columns. keepdim=True keeps the axes.",
             ),
             Mistake(by_the_variance, "You divided by the spread squared; take its root."),
+            Mistake(
+                by_the_mean_square, "E[x²] − mean² loses its digits far from 0: subtract the mean first, then square."
+            ),
             Mistake(only_scaled, "The spread is 1, the mean is still there: subtract it first."),
             Mistake(only_centred, "The mean is gone, the spread is still there: divide by the standard deviation."),
             *(
@@ -491,6 +512,7 @@ EXERCISES = (
             Case("high up, single precision", high_up, torch.tensor([1.6, 1.95, 2.2])),
             Case("the bottom of a steep valley", steep_valley, torch.tensor([0.0, 0.003, -0.004]).double()),
             Case("a steep saddle", saddle, torch.tensor([0.0, 3e-5, -4e-5]).double()),
+            Case("a kink, up on both sides", kink, torch.tensor([0.0, 0.5, -0.5]).double()),
             Case("a steep saddle, single precision", saddle, torch.tensor([0.0, 3e-5, -4e-5])),
         ],
         drawn=lambda draw: (with_products, around_two(draw, draw.whole(1, 3), draw.whole(2, 4)).double()),
@@ -511,6 +533,7 @@ EXERCISES = (
                     one_sided_by_a_hundredth,
                     one_sided_by_a_thousandth,
                     one_sided_by_a_ten_thousandth,
+                    one_sided_by_the_dtype,
                 )
             ),
             *(

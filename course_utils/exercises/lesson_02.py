@@ -853,7 +853,7 @@ def lengths_against_themselves(lengths, S):
 
 
 def left_neighbour(positions):
-    """(n, d) sinusoidal code of the positions 0, 1, ..., n - 1 -> two (d, d) matrices w_q, w_k
+    """(n, d) sinusoidal code of the positions 0, 1, ..., n - 1, d >= 8 -> two (d, d) matrices w_q, w_k
 
     With scores = (positions @ w_q) @ (positions @ w_k).T / sqrt(d) and a softmax over the keys, query p should give
     the key p - 1 a weight of 0.9 or more, for each p from 1 on.
@@ -1022,8 +1022,13 @@ LAST_TWO_AXES = (
     "Only the keys' last two axes change places, whatever stands before them: `k.mT`, or `.transpose(-2, -1)`."
 )
 ONE_KEY_FROM_THE_MASK = "No mask is None: ask `mask is not None` first, and then use its numbers, not its truth."
-NO_GRADIENT = "The values are right, but nothing can be learnt through a detached tensor: leave `detach` out."
-QUERIES_CHANGED = "`/=` changes the caller's queries: `q / ...` makes new ones."
+NO_GRADIENT = (
+    "The values are right, but nothing can be learnt through numbers that were cut off from the scores, as by "
+    "`detach`, `.data`, `torch.tensor(...)` or `no_grad`."
+)
+QUERIES_CHANGED = (
+    "What is written in place (`/=`, `*=`, `div_`) changes the caller's queries: `q / ...` makes new ones."
+)
 BOOL = "A mask of numbers is *added* to the scores, where 0 and 1 hardly block anything: return bool."
 ROWS_ARE_QUERIES = "The shape is (L, S): a row for each query, a column for each key."
 SPLIT_THE_WIDTH = (
@@ -1142,6 +1147,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=scaled_dot_product_attention,
+        tolerance=1e-6,  # a root that torch.tensor(d) keeps in single precision is no mistake
         minutes=12,
         difficulty=3,
         gradients=True,
@@ -1311,6 +1317,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=multi_head_attention,
+        tolerance=1e-6,  # a root that torch.tensor(d) keeps in single precision is no mistake
         trial=heads_without_fused_kernels,
         minutes=12,
         difficulty=3,
@@ -1381,6 +1388,7 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=attention_weights,
+        tolerance=1e-6,  # a root that torch.tensor(d) keeps in single precision is no mistake
         fault=shares_among_the_queries,
         minutes=6,
         difficulty=2,

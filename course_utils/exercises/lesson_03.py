@@ -219,17 +219,18 @@ def only_the_first_rolls(parameters, velocities, lr, momentum):
 
 def steps_in_turn(step: Callable, starts: Tensor, gradients: Tensor, rates: Tensor, momentum: float) -> dict:
     """Two parameters go several steps, under a rate that changes; each gradient is wiped in place after its step."""
-    parameters = [nn.Parameter(start.clone()) for start in starts]
-    velocities = [torch.zeros_like(start) for start in starts]
+    parameters = [nn.Parameter(start.clone()) for start in (starts[0], starts[1][:, None])]  # of two shapes
+    velocities = [torch.zeros_like(p) for p in parameters]
     given = list(parameters)  # the model's own, whatever is put into the list
     places = {}
     with torch.no_grad():
         for number, rate in enumerate(rates.tolist(), start=1):
             for p, gradient in zip(given, gradients[number - 1], strict=True):
+                gradient = gradient.view_as(p)
                 p.grad = gradient.clone() if p.grad is None else p.grad.add_(gradient)  # as backward does
             step(parameters, velocities, rate, momentum)
-            places[f"parameters after step {number}"] = torch.stack(given)
-            places[f"velocities after step {number}"] = torch.stack(list(velocities))
+            places[f"parameters after step {number}"] = torch.stack([p.flatten() for p in given])
+            places[f"velocities after step {number}"] = torch.stack([v.flatten() for v in velocities])
             for p in given:
                 if p.grad is not None:
                     p.grad.zero_()
@@ -498,18 +499,18 @@ def adam_in_turn(
     step: Callable, starts: Tensor, gradients: Tensor, lr: float, betas: tuple, eps: float, weight_decay: float
 ) -> dict:
     """Two parameters go several steps."""
-    parameters = [nn.Parameter(start.clone()) for start in starts]
-    states = [{"t": 0, "m": torch.zeros_like(start), "v": torch.zeros_like(start)} for start in starts]
+    parameters = [nn.Parameter(start.clone()) for start in (starts[0], starts[1][:, None])]  # of two shapes
+    states = [{"t": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)} for p in parameters]
     given = list(parameters)
     places = {}
     with torch.no_grad():
         for number, pair in enumerate(gradients, start=1):
             for p, gradient in zip(given, pair, strict=True):
-                p.grad = gradient.clone()
+                p.grad = gradient.view_as(p).clone()
             step(parameters, states, lr, betas, eps, weight_decay)
-            places[f"parameters after step {number}"] = torch.stack(given)
+            places[f"parameters after step {number}"] = torch.stack([p.flatten() for p in given])
             for name in ("t", "m", "v"):
-                kept = [torch.as_tensor(state[name]).to(starts.dtype) for state in states]
+                kept = [torch.as_tensor(state[name]).to(starts.dtype).flatten() for state in states]
                 places[f"{name} of both after step {number}"] = torch.stack(kept)
     return places
 
@@ -741,8 +742,19 @@ def mode_of(model: nn.Module) -> str:
     return "training mode" if modes == {True} else "evaluation mode" if modes == {False} else "partly training mode"
 
 
-def batches_of(images: Tensor, labels: Tensor, batch_size: int) -> list[tuple[Tensor, Tensor]]:
-    return list(zip(images.split(batch_size), labels.split(batch_size), strict=True))
+class Batches:
+    """Batches that can be gone through, which is counted, and not indexed: as a bar over shuffled ones gives them."""
+
+    def __init__(self, images: Tensor, labels: Tensor, batch_size: int):
+        self.batches = list(zip(images.split(batch_size), labels.split(batch_size), strict=True))
+        self.passes = 0
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self):
+        self.passes += 1
+        return iter(self.batches)
 
 
 def an_epoch(
@@ -751,10 +763,16 @@ def an_epoch(
     """Train a net by gradient descent with momentum for one epoch."""
     model = made(net, training=not handed_over_in_eval)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.5)
-    loss = train(model, batches_of(images, labels, batch_size), optimizer)
+    batches = Batches(images, labels, batch_size)
+    loss = train(model, batches, optimizer)
     if isinstance(loss, Tensor) and loss.requires_grad:
         raise ValueError("the graph of every batch hangs on what came back, and fills the memory: use loss.item()")
-    return {"weights after the epoch": state_of(model), "mean loss": loss, "the model is left in": mode_of(model)}
+    return {
+        "weights after the epoch": state_of(model),
+        "mean loss": loss,
+        "the model is left in": mode_of(model),
+        "times it goes through the batches": batches.passes,
+    }
 
 
 def pictures_of(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
@@ -920,7 +938,7 @@ def a_measurement(
 ) -> dict:
     """Measure a net and look whether it is still what it was."""
     model = made(net, training=not handed_over_in_eval)
-    accuracy = evaluate(model, batches_of(images, labels, batch_size))
+    accuracy = evaluate(model, Batches(images, labels, batch_size))
     return {
         "accuracy": accuracy,
         "weights and running statistics": state_of(model),
@@ -1074,7 +1092,8 @@ def last_layer_left_out(layers, x):
 def through_layers(run_layers: Callable, widths: tuple[int, ...], x: Tensor) -> dict:
     """What layers of these widths give, and what each weight is told by it."""
     torch.manual_seed(7)
-    layers = [nn.Linear(a, b).to(x.dtype) for a, b in pairwise(widths)]
+    made = {pair: nn.Linear(*pair).to(x.dtype) for pair in pairwise(widths)}  # of equal layers there is one
+    layers = [made[pair] for pair in pairwise(widths)]
     weights = [layer.weight for layer in layers]
     logits = run_layers(layers, x)
     if isinstance(logits, Tensor) and logits.requires_grad:
@@ -1089,6 +1108,8 @@ def through_layers(run_layers: Callable, widths: tuple[int, ...], x: Tensor) -> 
         "layers left in the list": len(layers),
     }
 
+
+FIRST_ONLY = "The first batch is the only one: does a `return` or `break` stand inside the loop?"
 
 EXERCISES = (
     Exercise(
@@ -1166,6 +1187,7 @@ EXERCISES = (
             "torch.nn.functional.log_softmax",
             "torch.log_softmax",
             "torch.Tensor.log_softmax",
+            "torch.special.log_softmax",
             "course_utils.metrics",
         ),
     ),
@@ -1208,7 +1230,7 @@ EXERCISES = (
             *(
                 Mistake(
                     f,
-                    "`p - ...` makes a new tensor, and the model's parameter stays where it was, whatever you put into "
+                    "The model's parameters have not moved. `p - ...` makes a new tensor, whatever you put into "
                     "the list: p.sub_(...) or p -= ...",
                 )
                 for f in (parameter_not_moved, new_one_in_the_list, new_one_without_a_gradient)
@@ -1274,7 +1296,7 @@ EXERCISES = (
                 "Each batch's loss is a mean already: multiply it by len(labels) before you add it up.",
             ),
             Mistake(sum_by_the_batches, "Divide the sum by the number of pictures, not of batches."),
-            Mistake(returns_after_one_batch, "`return` stands inside the loop: the first batch is the only one."),
+            Mistake(returns_after_one_batch, FIRST_ONLY),
             Mistake(one_step_after_the_loop, "One step for the whole epoch: each batch has its own, inside the loop."),
             Mistake(last_loss_only, "You returned the loss of the last batch alone."),
             Mistake(last_batch_only, "Only the last batch was learnt from: the three lines belong inside the loop."),
@@ -1328,7 +1350,7 @@ EXERCISES = (
                 "You averaged the batches' accuracies: a short last batch counts as much as a full one.",
             ),
             Mistake(divided_by_the_batches, "Divide the right ones by the number of pictures, not of batches."),
-            Mistake(first_batch_counts, "`return` stands inside the loop: the first batch is the only one."),
+            Mistake(first_batch_counts, FIRST_ONLY),
             Mistake(last_batch_counts, "Only the last batch counts: add up over all of them."),
             Mistake(in_percent, "A share from 0 to 1 is asked for, not percent."),
             Mistake(errors_counted, "You counted the errors."),
@@ -1381,6 +1403,7 @@ EXERCISES = (
             Case("one layer", (4, 3), draw(6, 4)),
             Case("one picture", (4, 6, 5), draw(1, 4)),
             Case("double precision", (3, 8, 2), draw(5, 3).double()),
+            Case("one layer twice", (4, 4, 4), draw(6, 4)),
         ],
         drawn=lambda draw: (
             (d := draw.whole(2, 5), *(draw.whole(2, 6) for _ in range(draw.whole(0, 2))), draw.whole(2, 5)),
@@ -1477,7 +1500,7 @@ EXERCISES = (
             ),
             Mistake(
                 parameter_rebound,
-                "`p = ...` makes a new tensor, and the parameter stays where it was: p.sub_(...) or p -= ...",
+                "The parameters have not moved; `p = ...` would only make a new tensor: p.sub_(...) or p -= ...",
             ),
             Mistake(
                 decay_after_the_step, "Shrink the parameter first, then take the step: yours shrinks the step too."

@@ -1252,7 +1252,7 @@ def where_it_stops(early_stopping: Callable, losses: list[float], patience: int)
 
 
 def drawn_losses(draw: Draw) -> tuple[list[float], int]:
-    scale = 10.0 ** draw.whole(-5, 2)
+    scale = 10.0 ** draw.whole(-8, 9)
     return [draw.whole(1, 9) * scale for _ in range(draw.whole(1, 12))], draw.whole(1, 4)
 
 
@@ -1385,12 +1385,24 @@ def first_parameter_only(average, model, decay):
             old.copy_(new)
 
 
+class Counting(nn.Module):
+    """A buffer that batch norm does not have: how often it was called, in halves."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x):
+        self.calls += 0.5
+        return x
+
+
 def plain_net() -> nn.Sequential:
     return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
 
 
 def net_with_batch_norm() -> nn.Sequential:
-    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2), Counting())
 
 
 def an_average_that_follows(ema_update: Callable, net: Callable, batches: Tensor, decay: float) -> dict:
@@ -1652,7 +1664,7 @@ EXERCISES = (
             ),
             Case(
                 "double precision stays double",
-                draw(2, 1, 5, 3).double(),
+                draw(2, 1, 5, 3).double() / 3,
                 torch.tensor([[-2, 1], [1, 2]]),
                 torch.tensor([True, False]),
                 0.25,
@@ -1662,7 +1674,7 @@ EXERCISES = (
                 draw.greys(2, 1, 3, 4),
                 torch.tensor([[1, 0], [0, -2]]),
                 torch.tensor([True, False]),
-                0.0,
+                9.0,
             ),
         ],
         drawn=drawn_moves,
@@ -1835,11 +1847,12 @@ EXERCISES = (
             Case("p = 0.8", far_from_zero(draw, 50, 40), 0.8, True),
             Case("p = 0.3 in evaluation", far_from_zero(draw, 20, 4, 5, 5), 0.3, False),
             Case("p = 0", far_from_zero(draw, 50, 40), 0.0, True),
-            Case("double precision stays double", far_from_zero(draw, 20, 4, 25).double(), 0.4, True),
+            Case("double precision stays double", far_from_zero(draw, 20, 4, 25).double() / 3, 0.4, True),
+            Case("p = 0.35, transposed", far_from_zero(draw, 50, 40).T, 0.35, True),
         ],
         drawn=lambda draw: (
             far_from_zero(draw, *((2_000,), (40, 50), (25, 4, 20), (10, 4, 5, 10))[draw.whole(0, 3)]),
-            draw.whole(0, 9) / 10,
+            draw.whole(0, 19) / 20,
             draw.whole(0, 3) > 0,
         ),
         hints=(
@@ -1879,7 +1892,7 @@ EXERCISES = (
             Mistake(a_fixed_number, "You drop a fixed number of them; each number should have a coin of its own."),
             Mistake(drawn_from_a_bell, "`randn` draws from the normal distribution: `rand` is below p with chance p."),
             Mistake(a_fair_coin, "That coin always falls half and half: p is not used."),
-            Mistake(dropped_in_place, "You wrote zeros into x itself, which other layers may still need."),
+            Mistake(dropped_in_place, "You wrote into x itself, which other layers may still need."),
             Mistake(
                 scaled_by_what_was_left,
                 "Divide by 1 - p, not by the share that happened to be kept: else numbers depend on each other.",
@@ -1940,10 +1953,13 @@ EXERCISES = (
             ),
             Mistake(a_seed_of_its_own, "A seed of your own gives the same folds for ever: use the generator given."),
             Mistake(validation_first, "The training part comes first in a pair."),
-            Mistake(drawn_with_replacement, "`randint` may draw a place twice: a permutation has each once."),
+            Mistake(
+                drawn_with_replacement,
+                "Some places are drawn twice, others never: one permutation, drawn once, has each exactly once.",
+            ),
             Mistake(
                 places_in_the_order_taken_for_pictures,
-                "One part holds positions in the shuffled order, the other what stands there: order[...] for both.",
+                "The two parts of a pair do not come from one order: cut both from the same shuffled `order`.",
             ),
             Mistake(the_first_pair_only, "Only the first pair came back: is the return inside the loop?"),
         ),
@@ -1965,6 +1981,7 @@ EXERCISES = (
             Case("a better one after the stop", [0.6, 0.7, 0.8, 0.1], 2),
             Case("no patience to speak of", [0.5, 0.6, 0.4], 1),
             Case("the list ends first", [0.9, 0.4, 0.7], 5),
+            Case("losses of billions", [3e9, 2e9, 2.5e9, 2.2e9, 1e9], 2),
             Case("large losses, a small step", [2.3, 1.9, 1.95, 1.89999, 1.97, 1.96, 1.95], 2),
         ],
         drawn=drawn_losses,
@@ -2048,12 +2065,13 @@ EXERCISES = (
             Mistake(counter_forgotten, "The counter num_batches_tracked is a buffer too: copy it as well."),
             Mistake(
                 average_rebound,
-                "`mean = ...` makes a new tensor and leaves the network as it was: mean.mul_(...).add_(...).",
+                "The average's weights have not moved; `mean = ...` would only make a new tensor: "
+                "mean.mul_(...).add_(...).",
             ),
             Mistake(
                 all_rebound,
-                "An assignment, `p = ...` or `average = ...`, gives a name to something else and changes neither "
-                "network: use mul_, add_, copy_.",
+                "Neither network has changed. An assignment, `p = ...` or `average = ...`, gives a name to something "
+                "else: use mul_, add_, copy_.",
             ),
             *(
                 Mistake(f, "You moved the model towards the average, in the middle of its training.")
@@ -2078,7 +2096,7 @@ EXERCISES = (
             Case("two hundred pictures to train on", draw(200, 1, 3, 4), True),
             Case("two hundred pictures to validate on", draw(200, 1, 3, 4), False),
             Case("one picture to train on", draw(1, 2, 3, 4), True),
-            Case("pictures with three channels, double precision", draw(30, 3, 4, 4).double(), True),
+            Case("pictures with three channels, double precision", draw(30, 3, 4, 4).double() / 3, True),
             Case("bytes, wider than tall", draw.greys(30, 1, 3, 5), True),
         ],
         drawn=lambda draw: (
@@ -2105,7 +2123,10 @@ EXERCISES = (
             Mistake(chosen_by_a_mask_of_floats, MASK_OF_FLOATS),
             Mistake(turned_in_place, "You turned the caller's own pictures: they stay so for the next epoch."),
             Mistake(all_turned, "All are turned at every call: a network that sees only mirrors learns nothing more."),
-            Mistake(none_turned, "None is turned: `flip` gives a new tensor, which must be put to use."),
+            Mistake(
+                none_turned,
+                "None is turned. `flip` gives a new tensor, which must be put to use; and `randint(0, 1)` is always 0.",
+            ),
             Mistake(exactly_half, "Always as many are turned, and a single one never: throw a coin for each."),
             *(
                 Mistake(f, "The same pictures are turned at every call: throw the coins anew each time.")

@@ -1304,8 +1304,10 @@ def spread_of_the_logits(logits, labels):
     return logits.std().item()
 
 
-def the_temperature(temperature: Callable, logits: Tensor, labels: Tensor) -> Any:
-    return plain(temperature(logits, labels))
+def the_temperature(temperature: Callable, logits: Tensor, labels: Tensor) -> dict:
+    """T, and 1 / T, in which 1% of a T below 1 is more than the absolute 0.01 that is allowed too."""
+    T = plain(temperature(logits, labels))
+    return {"T": T, "1 / T": 1 / T if isinstance(T, float) and T != 0 else T}
 
 
 def too_sure_by(draw: Draw, factor: float, count: int = 300, classes: int = 4) -> tuple[Tensor, Tensor]:

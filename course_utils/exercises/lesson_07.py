@@ -21,7 +21,8 @@ LESSON = "07_dcgan"
 def optimal_discriminator(log_p, log_q):
     """log densities of real pictures (p) and generated ones (q) at the same points, any shape -> p / (p + q)
 
-    That is the probability that a picture found there is real, if as many are generated as are real.
+    That is the probability that a picture found there is real, if as many are generated as are real. Gradients come
+    back through it.
     """
     return torch.sigmoid(log_p - log_q)
 
@@ -122,11 +123,12 @@ def small_judge(like: Tensor, scale: float = 1.0, shift: float = 0.0, norm: bool
     return nn.Sequential(nn.Flatten(), first, middle, nn.Tanh(), last, nn.Flatten(0)).to(like.dtype)
 
 
-def small_generator(z: Tensor, like: Tensor) -> nn.Sequential:
+def small_generator(z: Tensor, like: Tensor, norm: bool = False) -> nn.Sequential:
     """A small generator of pictures like these from such noise, the same at every call."""
     torch.manual_seed(9)
     layer = nn.Linear(z.shape[1], like[0].numel())
-    return nn.Sequential(layer, nn.Unflatten(1, like.shape[1:]), nn.Tanh()).to(like.dtype)
+    middle = nn.BatchNorm1d(layer.out_features) if norm else nn.Identity()
+    return nn.Sequential(layer, middle, nn.Unflatten(1, like.shape[1:]), nn.Tanh()).to(like.dtype)
 
 
 def noted(G: nn.Module) -> list[bool]:
@@ -864,7 +866,7 @@ def three_steps(discriminator_step: Callable, real: Tensor, z: Tensor, rate: flo
 
     real (3, N, 1, H, W), z (3, M, d): other pictures, and other noise, at each step.
     """
-    D, G = small_judge(real[0], norm=norm), small_generator(z[0], real[0])
+    D, G = small_judge(real[0], norm=norm), small_generator(z[0], real[0], norm)
     optimizer = torch.optim.SGD(D.parameters(), lr=rate)
     notes, seen = noted(G), {}
     for number, (pictures, noise) in enumerate(zip(real, z, strict=True), start=1):
@@ -886,7 +888,7 @@ def named_games(draw: Draw) -> list[Case]:
         Case("more real pictures than fakes", draw(3, 5, 1, 2, 4), draw(3, 2, 3), 0.2),
         Case("one of each", draw(3, 1, 1, 4, 3), draw(3, 1, 2), 1.0),
         Case("double precision", draw(3, 2, 1, 3, 5).double(), draw(3, 3, 2).double(), 0.5),
-        Case("a D with batch normalisation", draw(3, 4, 1, 3, 3), draw(3, 3, 2), 0.5, True),
+        Case("D and G with batch normalisation", draw(3, 4, 1, 3, 3), draw(3, 3, 2), 0.5, True),
     ]
 
 
@@ -1270,7 +1272,7 @@ def what_the_layers_see(answer: Callable, channels: int, pictures: Tensor) -> di
     built = answer(channels)
     if not isinstance(built, nn.Module):
         return {"what it builds": f"a {type(built).__name__}"}
-    received = layers_in_turn(built, pictures.float())
+    received = layers_in_turn(built, pictures[:1].float())
     seen = {
         "what it builds": "an nn.Module",
         "a kernel larger than its map": larger_than_its_map(received),
@@ -1654,7 +1656,10 @@ CALLERS_TURN = "The loss alone is asked for: backward() is the caller's, and wha
 TARGETS_LIKE_LOGITS = "torch.ones and torch.zeros are float32 unless told: `ones_like(logits)` takes the logits' dtype."
 NUMBER = "A number has no graph, so nobody can learn from it: return the tensor."
 SATURATES = "That is the saturating loss: at a logit of -8, a bad fake, its slope is 0.0003, where that of ours is 1."
-DENSITIES = "Far out both densities are 0 in the computer, and 0/0 is nan: work with the difference of the logs."
+DENSITIES = (
+    "Far out both densities are 0 in the computer, or infinite, and nothing is left to divide: work with the "
+    "difference of the logs."
+)
 NO_LOG = "D gives logits, which may be below 0 and have no logarithm: the sigmoid makes probabilities of them."
 RATIO = "A ratio, or its logarithm, can exceed 1: the logistic of log p - log q is the probability."
 WRITES_APART = "Neighbouring inputs write `stride` outputs apart, not one."
@@ -1672,7 +1677,7 @@ ACTIVATION = "After each convolution, and only there, stands LeakyReLU(0.2)."
 NORMALISED = "Only the convolutions and the linear layer work here, with bias: no normalisation, no dropout."
 ANGLE = "Only vectors of length 1 have their dot product for a cosine: divide it by both lengths."
 CHORD = "That is the straight line, a chord: half-way it passes far below the sphere on which noise lives."
-PARALLEL = "For ends that point the same way this is 0/0: take the straight line there."
+PARALLEL = "For ends that point the same way the formula is 0/0, whatever is added below: take the straight line there."
 KEEPS_LENGTHS = "Only the angle needs vectors of length 1: the ends keep their lengths."
 QUARTER = "The weights depend on the angle between the ends: these fit a right angle only."
 EACH_PICTURE = "Each picture has a squared length of its own; their mean is asked for."
@@ -1698,6 +1703,7 @@ EXERCISES = (
             ),
             Case("one narrow peak, log densities around 95", 95 + draw(4), 95 + draw(4)),
             Case("a single point", torch.tensor(-1.0), torch.tensor(-2.0)),
+            Case("where no fake ever comes", torch.tensor([-1.0, -9.0]), torch.tensor([-200.0, -800.0])),
             Case("double precision", draw(3, 2).double() - 4, draw(3, 2).double() - 4),
         ],
         drawn=drawn_log_densities,
@@ -1977,7 +1983,12 @@ EXERCISES = (
             "A 4x4 map with 4 * channels filters is a row of 64 * channels numbers: `flatten(1)`, then nn.Linear.",
         ),
         mistakes=(
-            *(Mistake(f, LOOKS_AT_PADDING) for f in (SevenLayersInOtherWords, SevenLayersAndALinearOne, FiveLayers)),
+            *(Mistake(f, LOOKS_AT_PADDING) for f in (SevenLayersInOtherWords, SevenLayersAndALinearOne)),
+            Mistake(
+                FiveLayers,
+                "Five of nine weights of the fifth layer meet nothing but padding: end the strided layers at 4x4, and "
+                "judge there.",
+            ),
             Mistake(FourLayers, "One layer too many: the map is 2x2 when it is judged, and 4x4 is asked for."),
             Mistake(MeanOfTheMap, "The mean over the map forgets where things were: judge all numbers of the 4x4 map."),
             Mistake(ProbabilityNotLogit, "A logit is asked for: the loss does the sigmoid itself."),

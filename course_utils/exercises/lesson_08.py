@@ -18,7 +18,7 @@ LESSON = "08_measuring_generation"
 
 
 def frechet_distance(a, b):
-    """Features (N, D) and (M, D) -> the squared Fréchet distance of the Gaussians fitted to them, a float
+    """Features (N, D) and (M, D), D > 1 -> the squared Fréchet distance of the Gaussians fitted to them, a float
 
     |mean_a - mean_b|^2 + trace(A + B - 2 (A B)^(1/2)), where A and B are the covariances, divided by N - 1 and M - 1.
     Compute in float64, whatever comes in. The trace of a root is the sum of the roots of the eigenvalues.
@@ -1328,6 +1328,7 @@ EXERCISES = (
             Case("more of one than of the other", draw(20, 3) @ draw(3, 3), draw(8, 3)),
             Case("nearly the same few samples", few := 4 * draw(3, 12), few + 0.3 * draw(3, 12)),
             Case("columns that lie apart in memory", draw(5, 12).T, draw(5, 7).T),
+            Case("features around 100,000", 100_000 + draw(9, 3), 100_000 + draw(8, 3)),
         ],
         drawn=drawn_features,
         hints=(
@@ -1574,6 +1575,7 @@ EXERCISES = (
             ),
             Case("the last class never comes", torch.tensor([[0.5, 0.25, 0.25], [0.375, 0.5, 0.125], [0.75, 0.25, 0]])),
             Case("one picture", torch.tensor([[0.125, 0.25, 0.5, 0.125]])),
+            Case("undecided between two classes", torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])),
             Case("twelve classes", torch.eye(12)),
             Case("forty pictures, double precision", (2 * draw(40, 5)).double().softmax(dim=1)),
         ],
@@ -1710,9 +1712,12 @@ EXERCISES = (
                     last_one_measured,
                     distance_at_the_largest_size,
                     smallest_distance,
-                    height_at_the_largest_size,
                     mean_of_the_distances,
                 )
+            ),
+            Mistake(
+                height_at_the_largest_size,
+                "That is the line's height at the largest n, where bias is left: follow it on to 1 / n = 0.",
             ),
             *(
                 Mistake(f, EVERY_POINT)

@@ -27,6 +27,7 @@ def reparameterize(mu, logvar):
     """One draw of z ~ N(mu, exp(logvar)) for each picture, through which gradients reach mu and logvar
 
     mu, logvar: (N, D) -> z: (N, D). Every coordinate of every picture has noise of its own, drawn anew at each call.
+    N may be ten thousand: no loop over the pictures.
     """
     sigma = torch.exp(logvar / 2)
     return mu + sigma * torch.randn_like(mu)
@@ -684,7 +685,7 @@ def called_a_vae(x, encoder, decoder):
     """The loss of a VAE, minus the ELBO, one number for each picture. x: (N, P) in [0, 1] -> (N,)
 
     encoder(x): (N, 2 D), the means and then the log variances of q(z|x); decoder(z): (N, D) -> logits (N, P).
-    By one draw of z for each picture, and with the KL in closed form.
+    By one draw of z for each picture, and with the KL in closed form; N may be ten thousand: no loop over the pictures.
     """
     mu, logvar = encoder(x).chunk(2, dim=1)
     z = mu + torch.exp(logvar / 2) * torch.randn_like(mu)
@@ -698,7 +699,7 @@ def an_autoencoder(x, encoder, decoder):
     """The loss of a VAE, minus the ELBO, one number for each picture. x: (N, P) in [0, 1] -> (N,)
 
     encoder(x): (N, 2 D), the means and then the log variances of q(z|x); decoder(z): (N, D) -> logits (N, P).
-    By one draw of z for each picture, and with the KL in closed form.
+    By one draw of z for each picture, and with the KL in closed form; N may be ten thousand: no loop over the pictures.
     """
     z = F.relu(encoder(x).chunk(2, dim=1)[0])
     logits = decoder(z)
@@ -1368,7 +1369,10 @@ MEANS_AND_SIGMA = "z is mu plus noise scaled with sigma: mu says where, sigma sa
 UNIFORM = "Uniform noise is not N(0, 1): its mean, its spread or its tails are others. The bell curve is `randn`."
 NOT_NORMAL = "Noise with another shape: the bell curve has both signs, all sizes and tails that are not cut off."
 SHARED_NOISE = "All pictures jump the same way: draw noise of mu's shape, one number for each number of mu."
-NO_WAY_BACK = "Drawn in one go, z hands nothing back: draw noise alone, then shift and scale it with mu and sigma."
+NO_WAY_BACK = (
+    "No gradient comes back through z: torch.normal, .sample(), no_grad and detach all cut it off. Draw noise alone, "
+    "then shift and scale it with mu and sigma."
+)
 HALF_DETACHED = "One of the two learns nothing: gradients should reach both mu and logvar."
 LATENTS_ADD = (
     "Each coordinate costs on its own, and independent costs add up: twenty coordinates cost twenty times one."
@@ -1432,6 +1436,7 @@ EXERCISES = (
             ),
             Case("as many coordinates as pictures", 5 * draw(3, 3).sign() + draw(3, 3), 2 * draw(3, 3).clamp(-2, 1)),
             Case("hardly any noise", 3 * draw(2, 3), draw(2, 3) - 6),
+            Case("very sure, and hardly at all", torch.tensor([[0.5, -1.0]]), torch.tensor([[-12.0, 11.0]])),
             Case("double precision", 3 * draw(2, 4).double(), draw(2, 4).double() - 1),
         ],
         drawn=drawn_posterior,
@@ -1501,7 +1506,9 @@ EXERCISES = (
             ),
             Case("as many pictures as coordinates", 2 * draw(3, 3), 2 * draw(3, 3)),
             Case("one picture, twenty coordinates", draw(1, 20), draw(1, 20) - 1),
-            Case("an encoder that is very sure", torch.tensor([[0.5, -1.0]]), torch.tensor([[-12.0, -20.0]])),
+            Case(
+                "an encoder that is very sure", torch.tensor([[0.5, -1.0, 0.0]]), torch.tensor([[-12.0, -20.0, -120.0]])
+            ),
             Case("double precision, not contiguous", draw(2, 4).double().T, 2 * draw(2, 4).double().T),
         ],
         drawn=drawn_posterior,
@@ -1533,7 +1540,7 @@ EXERCISES = (
             Mistake(the_other_kl, "That is KL(prior || q): the average goes over codes of q, the first of the two."),
             Mistake(logarithm_added, "A small variance is what costs: the logarithm is taken off, not added."),
             *(
-                Mistake(f, "Two terms speak of the variance: exp(logvar), and minus logvar. One is missing.")
+                Mistake(f, "Two terms speak of the variance: exp(logvar), and minus logvar. Both are needed.")
                 for f in (logarithm_forgotten, variance_forgotten, length_of_the_mean_alone)
             ),
             *(Mistake(f, THE_ONE) for f in (one_forgotten, one_for_all_coordinates, one_added)),
@@ -1650,6 +1657,8 @@ EXERCISES = (
             "torch.nn.functional.binary_cross_entropy",
             "torch.nn.functional.binary_cross_entropy_with_logits",
             "torch.binary_cross_entropy_with_logits",
+            "torch.nn.functional.cross_entropy",
+            "torch.nn.functional.multilabel_soft_margin_loss",
             "torch.distributions",
             "course_utils.vae",
         ),
@@ -1698,7 +1707,8 @@ EXERCISES = (
             ),
             Mistake(reconstruction_alone, "The KL is missing: without it an encoder may put codes anywhere."),
             Mistake(kl_never_below_one, "No floor under the KL is asked for: that is another method (free bits)."),
-            *(Mistake(f, DETACHED) for f in (bound_without_gradient, kl_detached)),
+            Mistake(bound_without_gradient, DETACHED),
+            Mistake(kl_detached, "The KL weighs in the value and teaches nobody: its gradient has to come back too."),
         ),
         not_allowed=("course_utils.vae",),
     ),
@@ -1826,8 +1836,11 @@ EXERCISES = (
                     log_of_the_mean_of_exp,
                     log_of_the_mean_of_exp_in_double,
                     log_of_the_mean_plus_a_small_number,
-                    the_mean_weight,
                 )
+            ),
+            Mistake(
+                the_mean_weight,
+                "That is the mean weight: its log is asked for, by logsumexp, as e^-240 is 0 in float32.",
             ),
             Mistake(
                 one_shift_for_all_pictures,
@@ -1872,6 +1885,9 @@ EXERCISES = (
                 "scores around 240, a thousandth apart",
                 torch.tensor([240.0, 240.002]),
                 torch.tensor([240.001, 240.003]),
+            ),
+            Case(
+                "a billionth apart, double precision", torch.tensor([1.0]).double(), torch.tensor([1.0]).double() + 1e-9
             ),
             Case("one of each, double precision", torch.tensor([0.25]).double(), torch.tensor([0.75]).double()),
         ],
