@@ -1153,6 +1153,12 @@ def pictures_between(draw: Draw, count: int, low: float, high: float) -> tuple[T
     return images.clamp(low, high), labels
 
 
+def quite_wrong(draw: Draw, count: int) -> tuple[Tensor, Tensor]:
+    """Pictures that the linear net is sure of, and for labels the classes that it finds least likely."""
+    images = 200 * draw(count, 1, 3, 4)
+    return images, made(linear_net, False)(images).argmin(dim=1)
+
+
 def drawn_attack(draw: Draw) -> tuple:
     net = (linear_net, net_with_dropout, net_with_batch_norm)[draw.whole(0, 2)]
     low, high = -0.1 * draw.whole(5, 10), 0.2 * draw.whole(5, 10)
@@ -1881,6 +1887,7 @@ EXERCISES = (
             Case(
                 "sure of its answers", linear_net, False, 5 * draw(8, 1, 3, 4), labels_for(draw, 8, 3), 0.5, -9.0, 9.0
             ),
+            Case("sure of wrong answers", linear_net, False, *quite_wrong(draw, 4), 0.5, -900.0, 900.0),
         ],
         drawn=drawn_attack,
         hints=(

@@ -56,6 +56,10 @@ def densities_first(log_p, log_q):
     return p / (p + q)
 
 
+def logistic_written_out(log_p, log_q):
+    return 1 / (1 + torch.exp(log_q - log_p))
+
+
 def densities_first_and_divided_by_p(log_p, log_q):
     return 1 / (1 + log_q.exp() / log_p.exp())
 
@@ -1705,6 +1709,7 @@ EXERCISES = (
             Case("a single point", torch.tensor(-1.0), torch.tensor(-2.0)),
             Case("where no fake ever comes", torch.tensor([-1.0, -9.0]), torch.tensor([-200.0, -800.0])),
             Case("double precision", draw(3, 2).double() - 4, draw(3, 2).double() - 4),
+            Case("where no real picture ever comes", torch.tensor([-200.0, -800.0]), torch.tensor([-1.0, -9.0])),
         ],
         drawn=drawn_log_densities,
         hints=(
@@ -1728,6 +1733,11 @@ EXERCISES = (
                     densities_first_and_a_smaller_number,
                     densities_first_and_the_smallest_number,
                 )
+            ),
+            Mistake(
+                logistic_written_out,
+                "exp is infinite where no real picture ever comes, and the gradient nan: torch.sigmoid is the same "
+                "without that.",
             ),
             Mistake(always_a_half, "1/2 holds only where the two densities agree."),
             Mistake(logs_taken_for_densities, "These are logarithms of densities: shares are made of p and q."),

@@ -1739,6 +1739,20 @@ EXERCISES = (
             Case("wide posteriors", white_first(draw(4, 3)), 4 * draw(3, 2), 1 + 0.5 * draw(3, 2), draw(2, 3)),
             Case("one picture", white_first(draw(1, 6)), 2 * draw(6, 4), draw(6, 4), draw(4, 6)),
             Case(
+                "logits around 200, of both signs",
+                torch.tensor([[1.0, 0.25], [1.0, 0.75]]),
+                torch.tensor([[2.0], [0.5]]),
+                torch.tensor([[-6.0], [1.0]]),
+                torch.tensor([[100.0, -90.0]]),
+            ),
+            Case(
+                "very sure, and hardly at all",
+                torch.tensor([[1.0, 0.25], [1.0, 0.75]]),
+                torch.tensor([[2.0, -1.0], [0.5, 1.0]]),
+                torch.tensor([[-11.0, 7.0], [-1.0, -1.0]]),
+                torch.tensor([[1.0, -2.0], [0.01, 0.02]]),
+            ),
+            Case(
                 "double precision",
                 white_first(draw(2, 4)).double(),
                 2 * draw(4, 3).double(),
