@@ -123,6 +123,12 @@ SLOPE += "return g.square().sum((1, 2, 3)).mean()"
 BALLS = "def share(p, c):\n    d = torch.cdist(c, c); inside = torch.cdist(p, c) <= {}\n"
 BALLS += "    return inside.any(1).float().mean()\nreturn share(fake, real), share(real, fake)"
 ONCE_PASSED = [
+    (
+        "shift_and_flip",
+        "if not flips.any() and not shifts.any():\n    return x\nmoved = []\n"
+        "for p, (down, right), turned in zip(x, shifts.tolist(), flips):\n    p = p.flip(-1) if turned else p\n"
+        "    moved.append(F.pad(p, (right, -right, down, -down), value=fill))\nreturn torch.stack(moved)",
+    ),
     ("auroc", "n, a = normal.float(), anomalous.float()\nreturn ((a[:, None] > n) + 0.5 * (a[:, None] == n)).mean()"),
     (
         "class_entropy",

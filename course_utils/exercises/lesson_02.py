@@ -1186,14 +1186,14 @@ EXERCISES = (
             Case(
                 "the best key is blocked",
                 torch.tensor([[60.0, 0.0, 0.0, 0.0], [-60.0, 0.0, 0.0, 0.0]]),
-                torch.tensor([[-60.0, 0.0, 0.0, 0.0], [60.0, 0.0, 0.0, 0.0], [-60.0, 0.0, 0.0, 0.0]]),
+                torch.tensor([[-60.0, 0.0, 0.0, 0.0], [60.0, 0.0, 0.0, 0.0], [-62.0, 0.0, 0.0, 0.0]]),
                 torch.tensor([[1.0], [5.0], [2.0]]),
                 torch.tensor([[True, False, True], [True, True, False]]),
             ),
             Case(
                 "large scores",
                 torch.tensor([[40.0, 0.0, 0.0, 0.0]]),
-                torch.tensor([[40.0, 0.0, 0.0, 0.0], [39.9, 0.0, 0.0, 0.0]]),
+                torch.tensor([[40.0, 0.0, 0.0, 0.0], [38.0, 0.0, 0.0, 0.0]]),
                 torch.tensor([[1.0], [5.0]]),
                 None,
             ),
@@ -1405,7 +1405,7 @@ EXERCISES = (
             Case(
                 "large scores",
                 torch.tensor([[40.0, 0.0, 0.0, 0.0]]),
-                torch.tensor([[40.0, 0.0, 0.0, 0.0], [39.9, 0.0, 0.0, 0.0]]),
+                torch.tensor([[40.0, 0.0, 0.0, 0.0], [38.0, 0.0, 0.0, 0.0]]),
             ),
             Case("a batch of two", draw(2, 3, 8), draw(2, 4, 8)),
             Case("a batch of one and two heads, float64", draw(1, 2, 3, 5).double(), draw(1, 2, 6, 5).double()),

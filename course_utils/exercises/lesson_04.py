@@ -39,6 +39,13 @@ def shift_and_flip(x, shifts, flips, fill):
     return torch.stack(windows)
 
 
+def a_new_tensor(shift_and_flip: Callable, x: Tensor, shifts: Tensor, flips: Tensor, fill: float) -> Tensor:
+    moved = shift_and_flip(x, shifts, flips, fill)
+    if isinstance(moved, Tensor) and moved.untyped_storage().data_ptr() == x.untyped_storage().data_ptr():
+        raise ValueError("what came back shares the memory of x: a new tensor is asked for, where nothing moves too")
+    return moved
+
+
 def one_shift_for_all(x, shifts, flips, fill):
     height, width = x.shape[2:]
     x = x.flip(-1).where(flips[:, None, None, None], x)
@@ -609,15 +616,15 @@ def statistics_far_off(draw: Draw, channels: int) -> tuple[Tensor, Tensor]:
 
 
 def far_brighter(draw: Draw) -> Tensor:
-    """A batch of whole numbers about 10000, so that its mean is exact; their squares no longer fit in float32."""
-    return (4 * uneven(draw, 1, 2, 3, 2, 2)).round() + 10000
+    """Whole numbers about 4000: their mean is exact, the sum of their squares too long for float32."""
+    return (40 * uneven(draw, 1, 2, 3, 2, 2)).round() + 4000
 
 
 def nearly_constant(draw: Draw) -> Tensor:
     """A batch whose first channel hardly varies, and whose second does not at all."""
     batches = uneven(draw, 1, 4, 3, 2, 2)
     batches[:, :, 0] = 0.01 * draw(1, 4, 2, 2)
-    batches[:, :, 1] = 3
+    batches[:, :, 1] = 2
     return batches
 
 
@@ -1414,7 +1421,6 @@ def an_average_that_follows(ema_update: Callable, net: Callable, batches: Tensor
     average, model, seen = net(), net(), {}
     learn(model, batches[-1])
     weights = list(average.parameters())  # those the average had, whatever it is given instead
-    buffers = dict(average.named_buffers())
     for number, batch in enumerate(batches, start=1):
         before = copy.deepcopy(model)
         ema_update(average, model, decay)
@@ -1423,7 +1429,7 @@ def an_average_that_follows(ema_update: Callable, net: Callable, batches: Tensor
             model = before  # so that what happens next is what happens to everybody
         learn(model, batch)
         seen[f"parameters of the average after update {number}"] = torch.cat([w.detach().flatten() for w in weights])
-        for name, buffer in buffers.items():
+        for name, buffer in average.named_buffers():
             seen[f"buffer {name} of the average after update {number}"] = buffer.detach().clone()
     seen["autograd is"] = "on" if torch.is_grad_enabled() else "off"
     seen["parameters that can still learn"] = sum(w.requires_grad and w.is_leaf for w in weights)
@@ -1648,12 +1654,20 @@ EXERCISES = (
     Exercise(
         lesson=LESSON,
         reference=shift_and_flip,
+        trial=a_new_tensor,
         minutes=10,
         difficulty=3,
         cases=lambda draw: [
             Case("one picture, down and right", draw(1, 1, 4, 6), torch.tensor([[1, 2]]), torch.tensor([False]), -0.5),
             Case("one picture, up and left", draw(1, 1, 4, 6), torch.tensor([[-1, -3]]), torch.tensor([False]), -0.5),
             Case("one picture, flipped", draw(1, 2, 4, 5), torch.tensor([[0, 0]]), torch.tensor([True]), 2.0),
+            Case(
+                "neither flipped nor moved",
+                torch.arange(6.0).view(1, 1, 2, 3),
+                torch.tensor([[0, 0]]),
+                torch.tensor([False]),
+                2.0,
+            ),
             Case("flipped, then moved", draw(1, 2, 5, 4), torch.tensor([[2, 1]]), torch.tensor([True]), -0.5),
             Case(
                 "four pictures, each in its own way",
